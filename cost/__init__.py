@@ -1,0 +1,1 @@
+"""Analytical cost model: closed-form work and time from shape, schedule and device."""

@@ -1,0 +1,231 @@
+"""Checks of a device's parts against each other: what a well-formed file can still get wrong."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from pim_opt.devices.meaning import Meaning, MeaningError, parse_meaning
+from pim_opt.devices.model import ELEMENT_BYTES, Command, ContractionMode, Device, Level
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something wrong at a path of the file, as `$.organisation.levels`."""
+
+    path: str
+    message: str
+
+
+def problems(device: Device) -> Iterator[Problem]:
+    """All that is wrong with a device, the parts that others build on first."""
+    found = False
+    for check in (_organisation, _layout, _registers):
+        for problem in check(device):
+            found = True
+            yield problem
+    if found:
+        return
+    for check in (_commands, _kernels, _timing):
+        yield from check(device)
+
+
+def _unknown(what: str, name: str, known: Iterable[str]) -> str:
+    names = list(known)
+    close = get_close_matches(name, names, n=1)
+    hint = f"; did you mean '{close[0]}'?" if close else ""
+    return f"unknown {what} '{name}'{hint} (known: {', '.join(names)})"
+
+
+def _organisation(device: Device) -> Iterator[Problem]:
+    path = "$.organisation"
+    names = Counter(name for lv in device.levels for name in {lv.name, lv.short})
+    for i, level in enumerate(device.levels):
+        if level.count < 1:
+            yield Problem(f"{path}.levels[{i}].count", f"count {level.count}; expected at least 1")
+        for name in (level.name, level.short):
+            if names[name] > 1:
+                yield Problem(f"{path}.levels[{i}]", f"level name '{name}' is used twice")
+    sizes = {
+        "rows": device.rows,
+        "columns": device.columns,
+        "column_bytes": device.column_bytes,
+    }
+    for name, value in sizes.items():
+        if value < 1:
+            yield Problem(f"{path}.{name}", f"{name} {value}; expected at least 1")
+    if device.clock_ps < 1:
+        yield Problem("$.clock_ps", f"clock_ps {device.clock_ps}; expected at least 1")
+    if not _has_level(device.levels, device.group):
+        yield Problem("$.group", _unknown("level", device.group, _level_names(device)))
+
+
+def _level_names(device: Device) -> list[str]:
+    return [level.name for level in device.levels]
+
+
+def _has_level(levels: Iterable[Level], name: str) -> bool:
+    return any(name in (level.name, level.short) for level in levels)
+
+
+def _layout(device: Device) -> Iterator[Problem]:
+    expected = [*_level_names(device), "column", "row"]
+    if Counter(device.host_layout) != Counter(expected):
+        yield Problem(
+            "$.host_layout",
+            f"host_layout lists {', '.join(device.host_layout)}; expected each of"
+            f" {', '.join(expected)} once",
+        )
+    elif device.host_layout[-2:] != ("column", "row"):
+        yield Problem("$.host_layout", "host_layout must end in column, row")
+    for i, element in enumerate(device.elements):
+        if element not in ELEMENT_BYTES:
+            yield Problem(f"$.elements[{i}]", _unknown("element type", element, ELEMENT_BYTES))
+
+
+def _registers(device: Device) -> Iterator[Problem]:
+    for name, register in device.registers.items():
+        path = f"$.registers.{name}"
+        if not _has_level(device.levels, register.per):
+            yield Problem(f"{path}.per", _unknown("level", register.per, _level_names(device)))
+        for field in ("entries", "lanes", "halves"):
+            value: int = getattr(register, field)
+            if value < 1:
+                yield Problem(f"{path}.{field}", f"{field} {value}; expected at least 1")
+        if register.entries % max(register.halves, 1):
+            yield Problem(
+                f"{path}.halves",
+                f"{register.entries} entries do not divide into {register.halves} halves",
+            )
+        if register.element not in ("column", "f32"):
+            yield Problem(
+                f"{path}.element", _unknown("element type", register.element, ("column", "f32"))
+            )
+
+
+def _commands(device: Device) -> Iterator[Problem]:
+    core_names = [level.name for level in device.core_levels]
+    for name, command in device.commands.items():
+        path = f"$.commands.{name}"
+        for i, level in enumerate(command.spans):
+            if level not in core_names:
+                yield Problem(f"{path}.spans[{i}]", _unknown("core level", level, core_names))
+        if command.meaning is not None:
+            yield from _meaning(device, command, f"{path}.meaning")
+        if command.row:
+            try:
+                device.row_commands(command.spans)
+            except KeyError:
+                yield Problem(
+                    f"{path}.spans",
+                    f"{name} needs its row open, but no pair of row commands spans"
+                    f" {', '.join(command.spans) or 'a single bank'}",
+                )
+
+
+def _meaning(device: Device, command: Command, path: str) -> Iterator[Problem]:
+    try:
+        meaning: Meaning = parse_meaning(command.meaning or "")
+    except MeaningError as error:
+        yield Problem(path, f"meaning: {error}")
+        return
+    known = ["column", "data", *device.registers, *command.spans, *command.operands]
+    for ref in meaning.references():
+        if ref.name not in known:
+            yield Problem(path, f"meaning: {_unknown('name', ref.name, known)}")
+        for index in ref.indices:
+            if index not in command.operands:
+                yield Problem(
+                    path,
+                    f"meaning: {_unknown('index operand', index, command.operands)}",
+                )
+
+
+def _kernels(device: Device) -> Iterator[Problem]:
+    path = "$.kernels"
+    host = device.kernels.host
+    for field, name in (("read", host.read), ("write", host.write)):
+        yield from _known_command(device, name, f"{path}.host.{field}")
+    contraction = device.kernels.contraction
+    if contraction is None:
+        return
+    path = f"{path}.contraction"
+    for role in ("batch", "output", "reduction"):
+        targets = contraction.hand_mapping.get(role)
+        if targets is None:
+            yield Problem(f"{path}.hand_mapping", f"hand_mapping has no entry for '{role}'")
+        for i, target in enumerate(targets or ()):
+            for level in target.split("*"):
+                if not _has_level(device.levels, level):
+                    where = f"{path}.hand_mapping.{role}[{i}]"
+                    yield Problem(where, _unknown("level", level, _level_names(device)))
+    for name, mode in (("tree", contraction.tree), ("broadcast", contraction.broadcast)):
+        if mode is not None:
+            yield from _mode(device, mode, f"{path}.{name}")
+
+
+def _mode(device: Device, mode: ContractionMode, path: str) -> Iterator[Problem]:
+    yield from _known_command(device, mode.multiply, f"{path}.multiply")
+    for field, name in (("operand", mode.operand), ("accumulator", mode.accumulator)):
+        if name not in device.registers:
+            yield Problem(f"{path}.{field}", _unknown("register", name, device.registers))
+    for travel, name in mode.load.items():
+        if travel not in ("direct", "multicast"):
+            where = f"{path}.load.{travel}"
+            yield Problem(where, _unknown("way to load", travel, ("direct", "multicast")))
+        yield from _known_command(device, name, f"{path}.load.{travel}")
+    for level, name in mode.move.items():
+        where = f"{path}.move.{level}"
+        yield from _known_command(device, name, where)
+        spans = device.commands[name].spans if name in device.commands else ()
+        if level and level not in spans:
+            yield Problem(where, f"{name} is to sum over {level}, but spans {', '.join(spans)}")
+
+
+def _known_command(device: Device, name: str, path: str) -> Iterator[Problem]:
+    if name not in device.commands:
+        yield Problem(path, _unknown("command", name, device.commands))
+
+
+def _timing(device: Device) -> Iterator[Problem]:
+    latencies: dict[tuple[str, frozenset[str], frozenset[str], int], int] = {}
+    for i, row in enumerate(device.timing.constraints):
+        path = f"$.timing.constraints[{i}]"
+        if not _has_level(device.levels, row.level):
+            yield Problem(f"{path}.level", _unknown("level", row.level, _level_names(device)))
+        for field, names in (("preceding", row.preceding), ("following", row.following)):
+            for number, name in enumerate(names):
+                yield from _known_command(device, name, f"{path}.{field}[{number}]")
+        try:
+            cycles = device.timing.cycles(row.latency)
+        except KeyError as error:
+            names = device.timing.values
+            yield Problem(f"{path}.latency", _unknown("timing value", error.args[0], names))
+            continue
+        except ValueError as error:
+            yield Problem(f"{path}.latency", str(error))
+            continue
+        if row.window < 1:
+            yield Problem(f"{path}.window", f"window {row.window}; expected at least 1")
+        # Rows that overlap combine by maximum; the same row twice contradicts itself.
+        key = (row.level, frozenset(row.preceding), frozenset(row.following), row.window)
+        if latencies.setdefault(key, cycles) != cycles:
+            yield Problem(
+                path,
+                f"{', '.join(row.preceding)} to {', '.join(row.following)} at level {row.level}"
+                f" takes {cycles} cycles here and {latencies[key]} above",
+            )
+    yield from _refresh(device)
+
+
+def _refresh(device: Device) -> Iterator[Problem]:
+    refresh = device.refresh
+    if refresh is None:
+        return
+    yield from _known_command(device, refresh.command, "$.refresh.command")
+    for field, latency in (("interval", refresh.interval), ("duration", refresh.duration)):
+        try:
+            device.timing.cycles(latency)
+        except KeyError as error:
+            message = _unknown("timing value", error.args[0], device.timing.values)
+            yield Problem(f"$.refresh.{field}", message)

@@ -1,0 +1,169 @@
+"""Reads device files: YAML with positions, inheritance by `base`, checks, located errors."""
+
+import difflib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import cast
+
+import msgspec
+import yaml
+
+from pim_opt.devices.checks import problems
+from pim_opt.devices.model import Device
+
+_FOLDER = Path(__file__).parent
+
+Data = Mapping[str, object]
+Positions = dict[str, tuple[str, int, int]]
+"""Path in the data (`$.organisation.rows`) to file, line and column, counted from 1."""
+
+
+class DeviceError(ValueError):
+    """A device that does not exist or a device file that is wrong, with the place if it has one."""
+
+    def __init__(self, message: str, place: tuple[str, int, int] | None = None) -> None:
+        self.place = place
+        where = "" if place is None else f"{place[0]}:{place[1]}:{place[2]}: error: "
+        super().__init__(f"{where}{message}")
+
+
+@dataclass(frozen=True)
+class _File:
+    """The contents of a device file and where each of them stands."""
+
+    data: Data
+    positions: Positions
+
+
+def device_names() -> tuple[str, ...]:
+    """Names of the devices that come with the compiler, sorted."""
+    return tuple(sorted(path.stem for path in _FOLDER.glob("*.yaml")))
+
+
+@lru_cache
+def load_device(name_or_path: str) -> Device:
+    """The device of that name, or the one that the file of that path describes.
+
+    Raises:
+        DeviceError: no such device or file, or one that a check refuses; at its line if it has one.
+    """
+    path = _path_of(name_or_path)
+    file = _read(path, ())
+    try:
+        device = msgspec.convert(file.data, Device)
+    except msgspec.ValidationError as error:
+        raise _located(str(error), file) from error
+    for problem in problems(device):
+        raise DeviceError(problem.message, _position(file, problem.path))
+    return device
+
+
+def _path_of(name_or_path: str) -> Path:
+    if name_or_path.endswith((".yaml", ".yml")):
+        path = Path(name_or_path)
+        if not path.is_file():
+            raise DeviceError(f"no device file '{name_or_path}'")
+        return path
+    if name_or_path not in device_names():
+        close = difflib.get_close_matches(name_or_path, device_names(), n=1)
+        hint = f"did you mean '{close[0]}'? " if close else ""
+        raise DeviceError(
+            f"unknown device '{name_or_path}'; {hint}known are {', '.join(device_names())}, or give a"
+            " path that ends in .yaml"
+        )
+    return _FOLDER / f"{name_or_path}.yaml"
+
+
+def _read(path: Path, children: tuple[Path, ...]) -> _File:
+    """A file with what it inherits from its base."""
+    file = _parse(path)
+    base = file.data.get("base")
+    if base is None:
+        return file
+    place = file.positions["$.base"]
+    if not isinstance(base, str):
+        raise DeviceError(f"base is {base!r}; expected the name or path of a device", place)
+    try:
+        beside = path.parent / base
+        base_path = beside if base.endswith((".yaml", ".yml")) else _path_of(base)
+    except DeviceError as error:
+        raise DeviceError(str(error), place) from error
+    if base_path.resolve() in {child.resolve() for child in (*children, path)}:
+        raise DeviceError(f"base '{base}' leads back to this file", place)
+    parent = _read(base_path, (*children, path))
+    own = {key: value for key, value in file.data.items() if key != "base"}
+    return _File(_merged(parent.data, own), parent.positions | file.positions)
+
+
+def _merged(base: Data, own: Data) -> Data:
+    """`base` with the entries of `own`; mappings in both are merged, all else is replaced."""
+    result = dict(base)
+    for key, value in own.items():
+        inherited = result.get(key)
+        if isinstance(inherited, dict) and isinstance(value, dict):
+            value = _merged(cast(Data, inherited), cast(Data, value))
+        result[key] = value
+    return result
+
+
+def _parse(path: Path) -> _File:
+    try:
+        text = path.read_text(encoding="utf-8")
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except (OSError, UnicodeDecodeError) as error:
+        raise DeviceError(f"cannot read device file '{path}': {error}") from error
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        place = None if mark is None else (str(path), mark.line + 1, mark.column + 1)
+        raise DeviceError(f"malformed YAML: {error.problem}", place) from error
+    positions: Positions = {}
+    if node is None:
+        raise DeviceError("the file is empty; expected a device", (str(path), 1, 1))
+    data = _construct(node, "$", str(path), positions)
+    if not isinstance(data, dict):
+        raise DeviceError("expected a mapping of fields", positions["$"])
+    return _File(cast(Data, data), positions)
+
+
+def _construct(node: yaml.Node, where: str, path: str, positions: Positions) -> object:
+    """The data of a node; notes the position of every part, of a field that of its key."""
+    mark = node.start_mark
+    positions.setdefault(where, (path, mark.line + 1, mark.column + 1))
+    if isinstance(node, yaml.SequenceNode):
+        return [
+            _construct(item, f"{where}[{i}]", path, positions) for i, item in enumerate(node.value)
+        ]
+    if not isinstance(node, yaml.MappingNode):
+        return yaml.safe_load(yaml.serialize(node))
+    result: dict[str, object] = {}
+    for key_node, value_node in node.value:
+        key = str(key_node.value)
+        place = (path, key_node.start_mark.line + 1, key_node.start_mark.column + 1)
+        if key in result:
+            raise DeviceError(f"'{key}' is given twice", place)
+        positions[f"{where}.{key}"] = place
+        result[key] = _construct(value_node, f"{where}.{key}", path, positions)
+    return result
+
+
+def _located(message: str, file: _File) -> DeviceError:
+    """A message of msgspec, at the place in the file that it speaks of."""
+    match = re.fullmatch(r"(.*?)(?: - at `(?:key in )?(.*)`)?", message)
+    assert match is not None, "the pattern matches any text"
+    text, where = match[1], match[2] or "$"
+    where = where.replace("[...]", "")
+    unknown = re.search(r"unknown field `(\w+)`", text)
+    if unknown is not None:
+        text = f"unknown field '{unknown[1]}'"
+        where = f"{where}.{unknown[1]}"
+    return DeviceError(text[:1].lower() + text[1:], _position(file, where))
+
+
+def _position(file: _File, where: str) -> tuple[str, int, int]:
+    """The place of `where`, or of the innermost part around it that the file has."""
+    while where not in file.positions and where != "$":
+        where = re.sub(r"(\.[^.\[\]]+|\[\d+\])$", "", where) or "$"
+    return file.positions[where]

@@ -1,0 +1,285 @@
+"""A device as data: organisation, register files, commands, kernel bindings, timing, energy."""
+
+from functools import cached_property
+from math import prod
+from typing import Literal
+
+import msgspec
+
+from pim_opt.devices.meaning import Meaning, parse_meaning
+
+ELEMENT_BYTES = {"f16": 2, "bf16": 2, "int8": 1}
+"""Element types that a device file may name, and their sizes."""
+
+
+class _Struct(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):
+    """Shared options: immutable, and a key that no field has is an error."""
+
+
+class Level(_Struct, frozen=True):
+    """A level of the organisation: `count` members in each member of the level above."""
+
+    name: str
+    short: str
+    count: int
+
+
+class Organisation(_Struct, frozen=True):
+    """Levels from the outermost down to the bank, and a bank's rows of columns."""
+
+    levels: tuple[Level, ...]
+    rows: int
+    columns: int
+    column_bytes: int
+
+
+class Register(_Struct, frozen=True):
+    """A register file: `entries` entries of `lanes` elements in each member of level `per`."""
+
+    per: str
+    entries: int
+    lanes: int
+    element: str
+    """"column": the type of the data; or a type of its own, as "f32"."""
+    halves: int = 1
+    """Parts that can be written and read apart: 2 for double buffering."""
+    reset: Literal["zero", "undefined"] = "undefined"
+    """What the entries hold when a program starts."""
+    source: str = ""
+    assumption: str = ""
+
+
+CommandKind = Literal[
+    "host_read",
+    "host_write",
+    "load",
+    "compute",
+    "move",
+    "softmax",
+    "configure",
+    "barrier",
+    "row",
+    "refresh",
+]
+
+
+class Command(_Struct, frozen=True):
+    """A command: where it acts, what it needs, what it does."""
+
+    kind: CommandKind
+    trace: str | None = None
+    """Its request in the reference trace format; None for commands that the controller adds."""
+    spans: tuple[str, ...] = ()
+    """Core levels on all of whose members it acts at once; the others are addressed."""
+    row: bool = False
+    """Needs its row open in every bank that it acts on."""
+    opens: bool = False
+    closes: bool = False
+    operands: tuple[str, ...] = ()
+    """Index operands, by which `meaning` indexes registers."""
+    meaning: str | None = None
+    source: str = ""
+    assumption: str = ""
+
+
+class HostCommands(_Struct, frozen=True):
+    """The commands by which the host reads and writes DRAM columns."""
+
+    read: str
+    write: str
+
+
+class ContractionMode(_Struct, frozen=True):
+    """The commands of a contraction for one use of the lanes."""
+
+    multiply: str
+    operand: str
+    """Register file that holds the vector."""
+    accumulator: str
+    """Register file that results gather in."""
+    load: dict[str, str]
+    """How the vector travels ("direct", "multicast") to the command that brings it."""
+    move: dict[str, str]
+    """Level summed over on the way ("" for none) to the command that moves results out."""
+
+
+class ContractionKernels(_Struct, frozen=True):
+    """Contractions: `tree` sums over the lanes, `broadcast` keeps an output in each."""
+
+    hand_mapping: dict[Literal["batch", "output", "reduction"], tuple[str, ...]]
+    """The authors' mapping: levels that carry the dimensions of a role, in order."""
+    tree: ContractionMode | None = None
+    broadcast: ContractionMode | None = None
+
+
+class Kernels(_Struct, frozen=True):
+    """Which commands run which class of kernel; a class that is absent stays on the host."""
+
+    host: HostCommands
+    contraction: ContractionKernels | None = None
+
+
+class Ordering(_Struct, frozen=True):
+    """What the controller keeps in program order without a barrier."""
+
+    pim: Literal["in-order", "reordered"]
+    """PIM commands of a group among themselves."""
+    host_forward: bool
+    """The host sends data on only once it has received them."""
+
+
+class Constraint(_Struct, frozen=True):
+    """After a `preceding` command, `following` ones at the same member of `level` wait.
+
+    `window` counts preceding commands back: 4 means that the wait runs from the fourth last.
+    """
+
+    level: str
+    preceding: tuple[str, ...]
+    following: tuple[str, ...]
+    latency: int | str
+    """Cycles: a number, or a sum of named timing values as "nCWL + nBL + nWR"."""
+    window: int = 1
+    source: str = ""
+    assumption: str = ""
+
+
+class Timing(_Struct, frozen=True):
+    """Named values in clock cycles, and the constraints between commands."""
+
+    values: dict[str, int]
+    constraints: tuple[Constraint, ...] = ()
+
+    def cycles(self, latency: int | str) -> int:
+        """The value of a latency in cycles.
+
+        Raises:
+            KeyError: a name that `values` lacks.
+            ValueError: not a sum or difference of names and numbers.
+        """
+        if isinstance(latency, int):
+            return latency
+        total, sign, expects_term = 0, 1, True
+        for token in latency.split():
+            if expects_term:
+                total += sign * (int(token) if token.isdecimal() else self.values[token])
+            elif token not in ("+", "-"):
+                raise ValueError(f"'{token}' in latency '{latency}'; expected + or -")
+            else:
+                sign = 1 if token == "+" else -1
+            expects_term = not expects_term
+        if expects_term:
+            raise ValueError(f"latency '{latency}' ends in an operator")
+        return total
+
+
+class Refresh(_Struct, frozen=True):
+    """Every `interval`, `command` occupies the device for `duration` (latencies as in Timing)."""
+
+    command: str
+    interval: str
+    duration: str
+    source: str = ""
+
+
+class Device(_Struct, frozen=True):
+    """A PIM device; see docs/devices.md for the file that describes one."""
+
+    name: str
+    description: str
+    clock_ps: int
+    organisation: Organisation
+    group: str
+    host_layout: tuple[str, ...]
+    elements: tuple[str, ...]
+    registers: dict[str, Register]
+    commands: dict[str, Command]
+    kernels: Kernels
+    ordering: Ordering
+    timing: Timing
+    refresh: Refresh | None = None
+    energy_pj_per_bit: dict[str, float] = {}
+    sources: tuple[str, ...] = ()
+    assumptions: tuple[str, ...] = ()
+
+    @property
+    def levels(self) -> tuple[Level, ...]:
+        """All levels, outermost first."""
+        return self.organisation.levels
+
+    @property
+    def rows(self) -> int:
+        """Rows of a bank."""
+        return self.organisation.rows
+
+    @property
+    def columns(self) -> int:
+        """Columns of a row."""
+        return self.organisation.columns
+
+    @property
+    def column_bytes(self) -> int:
+        """Bytes of a column: what one access moves."""
+        return self.organisation.column_bytes
+
+    @cached_property
+    def group_level(self) -> Level:
+        """The level whose members take separate command streams."""
+        return self.level(self.group)
+
+    @cached_property
+    def core_levels(self) -> tuple[Level, ...]:
+        """The levels below the group, outermost first: their members run in lockstep."""
+        return self.levels[self.levels.index(self.group_level) + 1 :]
+
+    @property
+    def groups(self) -> int:
+        """Members of the group level in the whole device."""
+        return prod(level.count for level in self.levels) // self.cores
+
+    @property
+    def cores(self) -> int:
+        """Cores of one group."""
+        return prod(level.count for level in self.core_levels)
+
+    def level(self, name: str) -> Level:
+        """The level called `name`, in full or short.
+
+        Raises:
+            KeyError: the device has no such level.
+        """
+        for level in self.levels:
+            if name in (level.name, level.short):
+                return level
+        raise KeyError(name)
+
+    def column_elements(self, element: str) -> int:
+        """Elements of type `element` in one column."""
+        return self.column_bytes // ELEMENT_BYTES[element]
+
+    def meaning(self, command: str) -> Meaning:
+        """What `command` does; a command without a meaning changes no data.
+
+        Raises:
+            KeyError: there is no such command, or it has no meaning.
+        """
+        return self._meanings[command]
+
+    @cached_property
+    def _meanings(self) -> dict[str, Meaning]:
+        texts = {name: command.meaning for name, command in self.commands.items()}
+        return {name: parse_meaning(text) for name, text in texts.items() if text is not None}
+
+    def row_commands(self, spans: tuple[str, ...]) -> tuple[str, str]:
+        """The commands that open and close a row in all banks that `spans` joins.
+
+        Raises:
+            KeyError: the device has none for these levels.
+        """
+        wanted = set(spans)
+        found = {
+            command.opens: name
+            for name, command in self.commands.items()
+            if command.kind == "row" and set(command.spans) == wanted
+        }
+        return found[True], found[False]

@@ -1,0 +1,38 @@
+"""Recognises tensors filled with one constant, however they are written."""
+
+from xdsl.dialects import arith, linalg
+from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, FloatAttr, IntegerAttr
+from xdsl.ir import SSAValue
+
+
+def constant_initial_value(value: SSAValue) -> float | None:
+    """The constant that every element of `value` is, or None.
+
+    linalg.fill, a generic without inputs that yields a constant, and a splat constant count.
+    """
+    match value.owner:
+        case linalg.FillOp():
+            return _scalar(value.owner.inputs[0])
+        case linalg.GenericOp() if not value.owner.inputs:
+            terminator = value.owner.body.block.last_op
+            if not isinstance(terminator, linalg.YieldOp):
+                return None
+            index = list(value.owner.results).index(value)
+            return _scalar(terminator.operands[index])
+        case arith.ConstantOp():
+            return _scalar(value)
+        case _:
+            return None
+
+
+def _scalar(value: SSAValue) -> float | None:
+    owner = value.owner
+    if not isinstance(owner, arith.ConstantOp):
+        return None
+    match owner.value:
+        case FloatAttr() | IntegerAttr():
+            return float(owner.value.value.data)
+        case DenseIntOrFPElementsAttr() if owner.value.is_splat():
+            return float(next(iter(owner.value.get_values())))
+        case _:
+            return None

@@ -1,0 +1,110 @@
+"""The iteration space of a kernel: its loop dimensions, their roles, and which operand uses which.
+
+Pure mathematics, no IR. Dimensions carry short names (`h`, `n`, `k`) by which schedules speak of them.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from math import prod
+
+
+class Role(StrEnum):
+    """What a loop dimension does in a contraction."""
+
+    BATCH = "batch"
+    """In both inputs and in the result: heads, requests."""
+    OUTPUT = "output"
+    """In the matrix and the result, not in the vector."""
+    REDUCTION = "reduction"
+    """In both inputs, summed away."""
+
+
+ROLE_LETTERS = {Role.BATCH: "h", Role.OUTPUT: "n", Role.REDUCTION: "k"}
+
+
+@dataclass(frozen=True)
+class Dim:
+    """A loop dimension of `size` iterations."""
+
+    name: str
+    size: int
+    role: Role
+
+
+@dataclass(frozen=True)
+class Access:
+    """How an operand is indexed: per tensor axis the dimension's number, or None for the index 0.
+
+    A projected permutation: every dimension at most once, so that an element belongs to one point of
+    the dimensions that the operand has.
+    """
+
+    axes: tuple[int | None, ...]
+
+    @property
+    def dims(self) -> tuple[int, ...]:
+        """The dimensions that the operand has, in the order of its axes."""
+        return tuple(dim for dim in self.axes if dim is not None)
+
+
+@dataclass(frozen=True)
+class Contraction:
+    """y[..] = sum over the reduction dimensions of vector[..] * matrix[..].
+
+    `vector` lacks the output dimensions, so each of its elements serves many outputs; `matrix` has
+    every dimension, so each of its elements is used once (a small-M product with M = 1).
+    """
+
+    dims: tuple[Dim, ...]
+    vector: Access
+    matrix: Access
+    result: Access
+
+    def __post_init__(self) -> None:
+        names = [dim.name for dim in self.dims]
+        if len(set(names)) != len(names):
+            raise ValueError(f"dimension names {names} are not distinct")
+        for access in (self.vector, self.matrix, self.result):
+            if len(set(access.dims)) != len(access.dims):
+                raise ValueError(f"access {access.axes} uses a dimension twice")
+        expected = {
+            "vector": (Role.BATCH, Role.REDUCTION),
+            "matrix": (Role.BATCH, Role.OUTPUT, Role.REDUCTION),
+            "result": (Role.BATCH, Role.OUTPUT),
+        }
+        for name, roles in expected.items():
+            access: Access = getattr(self, name)
+            wanted = {i for i, dim in enumerate(self.dims) if dim.role in roles}
+            if set(access.dims) != wanted:
+                raise ValueError(
+                    f"{name} has dimensions {sorted(access.dims)}, expected {sorted(wanted)}"
+                )
+
+    def shape(self, access: Access) -> tuple[int, ...]:
+        """The tensor shape that `access` indexes."""
+        return tuple(1 if dim is None else self.dims[dim].size for dim in access.axes)
+
+    def with_role(self, *roles: Role) -> tuple[int, ...]:
+        """Numbers of the dimensions whose role is one of `roles`, ascending."""
+        return tuple(i for i, dim in enumerate(self.dims) if dim.role in roles)
+
+    def extent(self, *roles: Role) -> int:
+        """Number of points of the dimensions whose role is one of `roles`."""
+        return prod(self.dims[i].size for i in self.with_role(*roles))
+
+    def dim_number(self, name: str) -> int | None:
+        """The number of the dimension called `name`, or None."""
+        return next((i for i, dim in enumerate(self.dims) if dim.name == name), None)
+
+
+def name_dims(sizes_and_roles: Iterable[tuple[int, Role]]) -> tuple[Dim, ...]:
+    """Dimensions with the letter of their role, numbered where a role has several."""
+    pairs: Sequence[tuple[int, Role]] = tuple(sizes_and_roles)
+    dims: list[Dim] = []
+    for position, (size, role) in enumerate(pairs):
+        alike = [i for i, (_, other) in enumerate(pairs) if other is role]
+        letter = ROLE_LETTERS[role]
+        name = letter if len(alike) == 1 else f"{letter}{alike.index(position)}"
+        dims.append(Dim(name, size, role))
+    return tuple(dims)

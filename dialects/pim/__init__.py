@@ -1,0 +1,64 @@
+"""The `pim` dialect: kernels that run beside DRAM banks, from structure down to command programs.
+
+Three levels share it. `pim.kernel` wraps what is offloaded and says what it computes;
+`pim.distribute` and `pim.combine` split it over the cores; `pim.program` is the command stream, as
+a tree of loops.
+"""
+
+from xdsl.ir import Dialect
+
+from pim_opt.dialects.pim.attrs import ScheduleAttr, SpaceAttr
+from pim_opt.dialects.pim.kernel_ops import CombineOp, DistributeOp, KernelOp, YieldOp
+from pim_opt.dialects.pim.program_ops import (
+    BarrierOp,
+    CollectOp,
+    HoldOp,
+    HostCombineOp,
+    IssueOp,
+    ProgramOp,
+    RepeatOp,
+    SpmdOp,
+    StagingOp,
+    WhenOp,
+)
+
+Pim = Dialect(
+    "pim",
+    [
+        BarrierOp,
+        CollectOp,
+        CombineOp,
+        DistributeOp,
+        HoldOp,
+        HostCombineOp,
+        IssueOp,
+        KernelOp,
+        ProgramOp,
+        RepeatOp,
+        SpmdOp,
+        StagingOp,
+        WhenOp,
+        YieldOp,
+    ],
+    [ScheduleAttr, SpaceAttr],
+)
+
+__all__ = [
+    "BarrierOp",
+    "CollectOp",
+    "CombineOp",
+    "DistributeOp",
+    "HoldOp",
+    "HostCombineOp",
+    "IssueOp",
+    "KernelOp",
+    "Pim",
+    "ProgramOp",
+    "RepeatOp",
+    "ScheduleAttr",
+    "SpaceAttr",
+    "SpmdOp",
+    "StagingOp",
+    "WhenOp",
+    "YieldOp",
+]

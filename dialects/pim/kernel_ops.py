@@ -1,0 +1,314 @@
+"""Ops of the `pim` dialect above command level: kernels and their distribution over cores."""
+
+from collections.abc import Sequence
+from typing import cast
+
+from xdsl.dialects.builtin import (
+    AffineMapAttr,
+    AnyFloat,
+    AnyFloatConstr,
+    ArrayAttr,
+    DenseArrayBase,
+    NoneAttr,
+    StringAttr,
+    TensorType,
+    UnitAttr,
+    i64,
+)
+from xdsl.dialects.utils import AbstractYieldOperation
+from xdsl.ir import Attribute, Region, SSAValue
+from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineMap
+from xdsl.irdl import (
+    IRDLOperation,
+    irdl_op_definition,
+    operand_def,
+    opt_prop_def,
+    prop_def,
+    region_def,
+    result_def,
+    traits_def,
+    var_operand_def,
+    var_result_def,
+)
+from xdsl.traits import (
+    HasParent,
+    IsolatedFromAbove,
+    IsTerminator,
+    Pure,
+)
+from xdsl.utils.exceptions import VerifyException
+
+from pim_opt.dialects.iteration import Access, Contraction
+from pim_opt.dialects.pim.attrs import ScheduleAttr, SpaceAttr
+from pim_opt.dialects.schedule import ScheduleError, check_covers
+
+INPUTS = ("dram", "host")
+
+
+def access_map(access: Access, rank: int) -> AffineMapAttr:
+    """The indexing map of `access` over `rank` loop dimensions."""
+    results = [
+        AffineConstantExpr(0) if dim is None else AffineDimExpr(dim) for dim in access.axes
+    ]
+    return AffineMapAttr(AffineMap(rank, 0, tuple(results)))
+
+
+def _access(map_: AffineMap) -> Access:
+    axes: list[int | None] = []
+    for result in map_.results:
+        match result:
+            case AffineDimExpr(position):
+                axes.append(position)
+            case AffineConstantExpr(0):
+                axes.append(None)
+            case _:
+                raise ValueError(f"indexing map result {result}; expected a dimension or 0")
+    return Access(tuple(axes))
+
+
+@irdl_op_definition
+class YieldOp(AbstractYieldOperation[Attribute]):
+    """Ends a region of the `pim` dialect and gives its results.
+
+        pim.yield %y : tensor<64xf16>
+    """
+
+    name = "pim.yield"
+
+    traits = traits_def(IsTerminator(), Pure())
+
+
+def _verify_block(
+    op: IRDLOperation, body: Region, arguments: Sequence[Attribute], results: Sequence[Attribute]
+) -> None:
+    found = [arg.type for arg in body.block.args]
+    if found != list(arguments):
+        raise VerifyException(
+            f"region takes ({', '.join(map(str, found))}), expected"
+            f" ({', '.join(map(str, arguments))})"
+        )
+    yielded = body.block.last_op
+    if not isinstance(yielded, YieldOp):
+        raise VerifyException(f"'{op.name}' region must end in pim.yield")
+    given = [value.type for value in yielded.arguments]
+    if given != list(results):
+        raise VerifyException(
+            f"pim.yield gives ({', '.join(map(str, given))}), but '{op.name}' has results"
+            f" ({', '.join(map(str, results))})"
+        )
+
+
+@irdl_op_definition
+class KernelOp(IRDLOperation):
+    """A structured kernel that runs on the PIM side of a device.
+
+    The iteration space, its roles and the operands' indexing maps (vector, matrix, result) say what
+    is computed; the body computes it, at whatever level the passes have brought it to.
+
+        %y = pim.kernel "gemv" on "attacc" over <n 64 output, k 32 reduction>
+               maps [affine_map<(d0, d1) -> (d1)>, affine_map<(d0, d1) -> (d0, d1)>,
+                     affine_map<(d0, d1) -> (d0)>]
+               ins(%x, %w : tensor<32xf16>, tensor<64x32xf16>) resident [1] from "dram" {
+        ^bb0(%a: tensor<32xf16>, %b: tensor<64x32xf16>):
+          ...
+          pim.yield %r : tensor<64xf16>
+        } : tensor<64xf16>
+    """
+
+    name = "pim.kernel"
+
+    inputs = var_operand_def(TensorType)
+    outputs = var_result_def(TensorType)
+
+    label = prop_def(StringAttr)
+    """A name for reports, unique in the function."""
+    device = prop_def(StringAttr)
+    """Name or path of the device."""
+    space = prop_def(SpaceAttr)
+    indexing_maps = prop_def(ArrayAttr[AffineMapAttr])
+    resident = prop_def(DenseArrayBase.constr(i64))
+    """Numbers of the operands that stay in PIM memory between calls."""
+    origin = prop_def(StringAttr)
+    """Where the other operands are when the kernel starts: "dram" (host layout) or "host"."""
+    schedule = opt_prop_def(ScheduleAttr)
+    narrowed = opt_prop_def(UnitAttr)
+    """The operands were rounded from wider floats, as narrow-to allowed."""
+    source_accumulator = opt_prop_def(AnyFloatConstr)
+    """The type in which the source sums, where it is narrower than the kernel's f32."""
+
+    body = region_def("single_block")
+
+    traits = traits_def(IsolatedFromAbove(), Pure())
+
+    assembly_format = (
+        "$label `on` $device `over` $space `maps` $indexing_maps"
+        " `ins` `(` $inputs `:` type($inputs) `)` `resident` $resident `from` $origin"
+        " (`narrowed` $narrowed^)? (`replacing` $source_accumulator^)? (`schedule` $schedule^)?"
+        " $body attr-dict `:` type($outputs)"
+    )
+
+    def __init__(
+        self,
+        label: str,
+        device: str,
+        contraction: Contraction,
+        inputs: Sequence[SSAValue],
+        output_types: Sequence[Attribute],
+        resident: Sequence[int],
+        origin: str,
+        body: Region,
+        *,
+        narrowed: bool = False,
+        source_accumulator: AnyFloat | None = None,
+    ) -> None:
+        rank = len(contraction.dims)
+        accesses = (contraction.vector, contraction.matrix, contraction.result)
+        super().__init__(
+            operands=[inputs],
+            result_types=[output_types],
+            properties={
+                "label": StringAttr(label),
+                "device": StringAttr(device),
+                "space": SpaceAttr(contraction.dims),
+                "indexing_maps": ArrayAttr([access_map(access, rank) for access in accesses]),
+                "resident": DenseArrayBase.from_list(i64, list(resident)),
+                "origin": StringAttr(origin),
+                "narrowed": UnitAttr() if narrowed else None,
+                "source_accumulator": source_accumulator,
+            },
+            regions=[body],
+        )
+
+    @property
+    def contraction(self) -> Contraction:
+        """What the kernel computes.
+
+        Raises:
+            ValueError: the indexing maps do not describe a contraction over the space.
+        """
+        vector, matrix, result = (_access(attr.data) for attr in self.indexing_maps)
+        return Contraction(self.space.data, vector, matrix, result)
+
+    @property
+    def resident_operands(self) -> tuple[int, ...]:
+        return tuple(cast(Sequence[int], self.resident.get_values()))
+
+    @property
+    def yielded(self) -> YieldOp:
+        return cast(YieldOp, self.body.block.last_op)
+
+    def verify_(self) -> None:
+        if len(self.inputs) != 2 or len(self.outputs) != 1 or len(self.indexing_maps) != 3:
+            raise VerifyException(
+                f"{len(self.inputs)} inputs, {len(self.outputs)} results and"
+                f" {len(self.indexing_maps)} indexing maps; a contraction has 2, 1 and 3"
+            )
+        try:
+            contraction = self.contraction
+            if self.schedule is not None:
+                check_covers(self.schedule.data, contraction)
+        except ScheduleError as error:
+            raise VerifyException(f"schedule: {error}") from error
+        except ValueError as error:
+            raise VerifyException(str(error)) from error
+        self._verify_shapes(contraction)
+        self._verify_residence()
+        _verify_block(self, self.body, self.inputs.types, self.outputs.types)
+
+    def _verify_shapes(self, contraction: Contraction) -> None:
+        accesses = (contraction.vector, contraction.matrix, contraction.result)
+        values = (*self.inputs, *self.outputs)
+        for role, access, value in zip(("vector", "matrix", "result"), accesses, values, strict=True):
+            shape = cast(TensorType[Attribute], value.type).get_shape()
+            if shape != contraction.shape(access):
+                raise VerifyException(
+                    f"{role} has shape {list(shape)}, but the space and its map give"
+                    f" {list(contraction.shape(access))}"
+                )
+
+    def _verify_residence(self) -> None:
+        for number in self.resident_operands:
+            if not 0 <= number < len(self.inputs):
+                raise VerifyException(
+                    f"resident operand {number}, but operands are 0 to {len(self.inputs) - 1}"
+                )
+        if self.origin.data not in INPUTS:
+            raise VerifyException(
+                f"inputs come from \"{self.origin.data}\"; expected one of {', '.join(INPUTS)}"
+            )
+
+
+@irdl_op_definition
+class DistributeOp(IRDLOperation):
+    """Runs its body once on every PIM core, on that core's tiles.
+
+    The kernel's schedule says how: a tile holds the points of the time and lane factors; indices
+    beyond a tensor's shape read as zero. Axis 0 of the result counts the partial sums, one for each
+    value of the hardware factors of the reduction dimensions; the other axes are the result's.
+
+        %p = pim.distribute ins(%x, %w : tensor<32xf16>, tensor<64x32xf16>) {
+        ^bb0(%xt: tensor<16xf16>, %wt: tensor<4x16xf16>):
+          ...
+          pim.yield %yt : tensor<4xf32>
+        } : tensor<2x64xf32>
+    """
+
+    name = "pim.distribute"
+
+    inputs = var_operand_def(TensorType)
+    output = result_def(TensorType)
+
+    body = region_def("single_block")
+
+    traits = traits_def(IsolatedFromAbove(), HasParent(KernelOp), Pure())
+
+    assembly_format = "`ins` `(` $inputs `:` type($inputs) `)` $body attr-dict `:` type($output)"
+
+    def __init__(self, inputs: Sequence[SSAValue], output_type: Attribute, body: Region) -> None:
+        super().__init__(operands=[inputs], result_types=[output_type], regions=[body])
+
+    @property
+    def kernel(self) -> KernelOp:
+        return cast(KernelOp, self.parent_op())
+
+    def verify_(self) -> None:
+        if self.kernel.schedule is None:
+            raise VerifyException("the surrounding kernel has no schedule to distribute by")
+        if not isinstance(self.body.block.last_op, YieldOp):
+            raise VerifyException("'pim.distribute' region must end in pim.yield")
+
+
+@irdl_op_definition
+class CombineOp(IRDLOperation):
+    """Adds the partial sums along axis 0 in f32 and rounds to the result's element type.
+
+        %y = pim.combine %p : tensor<2x64xf32> -> tensor<64xf16>
+    """
+
+    name = "pim.combine"
+
+    partials = operand_def(TensorType)
+    result = result_def(TensorType)
+
+    traits = traits_def(Pure())
+
+    assembly_format = "$partials attr-dict `:` type($partials) `->` type($result)"
+
+    def __init__(self, partials: SSAValue, result_type: Attribute) -> None:
+        super().__init__(operands=[partials], result_types=[result_type])
+
+    def verify_(self) -> None:
+        partials = cast(TensorType[Attribute], self.partials.type).get_shape()
+        result = cast(TensorType[Attribute], self.result.type).get_shape()
+        if partials[1:] != result:
+            raise VerifyException(
+                f"partials {list(partials)} without their first axis are not {list(result)}"
+            )
+
+
+def plain(type_: Attribute) -> TensorType[Attribute]:
+    """`type_`, a tensor type, without its layout."""
+    tensor = cast(TensorType[Attribute], type_)
+    return TensorType(tensor.element_type, tensor.get_shape(), NoneAttr())
+
+

@@ -1,0 +1,203 @@
+"""Schedules: how a kernel's loops spread over the device, and how its operands travel.
+
+A schedule is one line of text, here broken for width:
+
+    h: channel 16, time 2; n: pc*ra*bg 16, time 32; k: ba 4, time 2, lane 16;
+    order h n k; x: multicast, double; y: sum(ba)
+
+Each dimension is a mixed-radix number, its factors written outermost first. A factor belongs to
+one physical level, to several taken together (`pc*ra*bg 16`: the last runs fastest), to `time`
+(iterations of one core) or to `lane` (the elements of one column). Factors may cover more than the
+dimension; the rest is padding. `order` lists the time loops, outermost first: the first `n` is n's
+first time factor, and so on. `x` says how the vector travels to the cores, `y` over which level
+the device itself sums partial results; what it does not sum is left to the host.
+
+Pure mathematics, no IR and no device: names of levels are checked against a device elsewhere.
+"""
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from math import prod
+
+from pim_opt.dialects.iteration import Contraction
+
+TIME = "time"
+LANE = "lane"
+TRAVELS = ("direct", "multicast")
+
+
+class ScheduleError(ValueError):
+    """A schedule that cannot be read, or that does not fit its kernel or device."""
+
+
+@dataclass(frozen=True)
+class Factor:
+    """`size` parts of a dimension, over `levels` taken together."""
+
+    levels: tuple[str, ...]
+    size: int
+
+    def __str__(self) -> str:
+        return f"{'*'.join(self.levels)} {self.size}"
+
+    @property
+    def is_time(self) -> bool:
+        return self.levels == (TIME,)
+
+    @property
+    def is_lane(self) -> bool:
+        return self.levels == (LANE,)
+
+    @property
+    def is_local(self) -> bool:
+        """Inside one core: iterated or in the lanes, not spread over hardware."""
+        return self.is_time or self.is_lane
+
+
+@dataclass(frozen=True)
+class Split:
+    """The factors of the dimension called `dim`, outermost first."""
+
+    dim: str
+    factors: tuple[Factor, ...]
+
+    @property
+    def extent(self) -> int:
+        """Number of points that the factors cover, padding included."""
+        return prod(factor.size for factor in self.factors)
+
+    def stride(self, position: int) -> int:
+        """Step of the dimension's index for one step of the factor at `position`."""
+        return prod(factor.size for factor in self.factors[position + 1 :])
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Distribution, loop order and strategies of one kernel."""
+
+    splits: tuple[Split, ...]
+    order: tuple[str, ...] = ()
+    travel: str = "direct"
+    """How the vector reaches the cores: one of TRAVELS."""
+    double_buffer: bool = False
+    """The next chunk of the vector loads into one half of the buffer while the other is used."""
+    sum_level: str | None = None
+    """Level over whose members the device sums results on their way out."""
+
+    def __str__(self) -> str:
+        parts = [f"{s.dim}: {', '.join(map(str, s.factors))}" for s in self.splits if s.factors]
+        if self.order:
+            parts.append("order " + " ".join(self.order))
+        parts.append(f"x: {self.travel}" + (", double" if self.double_buffer else ""))
+        parts.append(f"y: sum({self.sum_level})" if self.sum_level is not None else "y: host")
+        return "; ".join(parts)
+
+    def split(self, dim: str) -> Split:
+        """The split of `dim`; a dimension that is not mentioned has no factors."""
+        return next((s for s in self.splits if s.dim == dim), Split(dim, ()))
+
+
+def _size(text: str, where: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise ScheduleError(f"'{text}' in '{where}' is not a positive number")
+    return int(text)
+
+
+def _parse_factor(text: str) -> Factor:
+    match text.split():
+        case [levels, size]:
+            return Factor(tuple(levels.split("*")), _size(size, text))
+        case _:
+            raise ScheduleError(f"'{text}' is not a factor; expected 'LEVEL NUMBER' as in 'ba 4'")
+
+
+def _parse_travel(items: list[str]) -> dict[str, object]:
+    fields: dict[str, object] = {}
+    for item in items:
+        if item in TRAVELS:
+            fields["travel"] = item
+        elif item in ("double", "single"):
+            fields["double_buffer"] = item == "double"
+        else:
+            raise ScheduleError(
+                f"'{item}' after 'x:'; expected {', '.join(TRAVELS)}, single or double"
+            )
+    return fields
+
+
+def _parse_result(items: list[str]) -> dict[str, object]:
+    fields: dict[str, object] = {}
+    for item in items:
+        if match := re.fullmatch(r"sum\((\w+)\)", item):
+            fields["sum_level"] = match[1]
+        elif item != "host":
+            raise ScheduleError(f"'{item}' after 'y:'; expected sum(LEVEL) or host")
+    return fields
+
+
+def parse_schedule(text: str) -> Schedule:
+    """Read a schedule from its line of text.
+
+    Raises:
+        ScheduleError: a part cannot be read, or is given twice.
+    """
+    splits: list[Split] = []
+    fields: dict[str, object] = {}
+    seen: Counter[str] = Counter()
+    for part in (piece.strip() for piece in text.split(";") if piece.strip()):
+        key, colon, rest = (piece.strip() for piece in part.partition(":"))
+        items = [item.strip() for item in rest.split(",") if item.strip()]
+        if not colon and key.split()[0] == "order":
+            key, fields["order"] = "order", tuple(part.split()[1:])
+        elif not colon:
+            raise ScheduleError(f"'{part}' is not a part of a schedule; expected 'NAME: ...'")
+        elif key == "x":
+            fields |= _parse_travel(items)
+        elif key == "y":
+            fields |= _parse_result(items)
+        else:
+            splits.append(Split(key, tuple(map(_parse_factor, items))))
+        seen[key] += 1
+        if seen[key] > 1:
+            raise ScheduleError(f"'{key}' is given twice")
+    return Schedule(tuple(splits), **fields)  # pyright: ignore[reportArgumentType]
+
+
+def check_covers(schedule: Schedule, kernel: Contraction) -> None:
+    """Check that `schedule` speaks of the kernel's dimensions, covers them and orders its loops.
+
+    Raises:
+        ScheduleError: naming the dimension, what was found and what was expected.
+    """
+    names = [dim.name for dim in kernel.dims]
+    for split in schedule.splits:
+        if split.dim not in names:
+            raise ScheduleError(f"unknown dimension '{split.dim}'; the kernel has {', '.join(names)}")
+    for dim in kernel.dims:
+        extent = schedule.split(dim.name).extent
+        if extent < dim.size:
+            raise ScheduleError(
+                f"'{dim.name}' covers {extent} of {dim.size}; its factors must multiply to at least"
+                f" {dim.size}"
+            )
+    _check_lanes(schedule)
+    ordered = Counter(schedule.order)
+    for dim in kernel.dims:
+        loops = sum(f.is_time for f in schedule.split(dim.name).factors)
+        if ordered.pop(dim.name, 0) != loops:
+            raise ScheduleError(
+                f"order lists '{dim.name}' {schedule.order.count(dim.name)} times, but it has"
+                f" {loops} time factors"
+            )
+    if ordered:
+        raise ScheduleError(f"order lists '{next(iter(ordered))}', which is not a dimension")
+
+
+def _check_lanes(schedule: Schedule) -> None:
+    lanes = [(s.dim, i, len(s.factors)) for s in schedule.splits for i, f in enumerate(s.factors) if f.is_lane]
+    if len(lanes) != 1:
+        raise ScheduleError(f"{len(lanes)} lane factors; exactly one dimension runs along the lanes")
+    dim, position, count = lanes[0]
+    if position != count - 1:
+        raise ScheduleError(f"the lane factor of '{dim}' is not its last")

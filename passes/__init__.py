@@ -1,0 +1,1 @@
+"""The compiler passes: one file, one pass."""

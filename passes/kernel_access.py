@@ -1,0 +1,81 @@
+"""What passes ask of a `pim.kernel`: its device, its schedule bound to it, its element type."""
+
+from collections.abc import Sequence
+from typing import TypeVar, cast
+
+from xdsl.dialects.builtin import AnyFloat, ModuleOp, TensorType
+from xdsl.ir import Attribute, Operation, SSAValue
+
+from pim_opt.cost.mapping import Mapping
+from pim_opt.devices import Device, DeviceError, load_device
+from pim_opt.dialects.diagnostics import DiagnosticError
+from pim_opt.dialects.pim import KernelOp
+from pim_opt.dialects.schedule import ScheduleError
+
+_Op = TypeVar("_Op", bound=Operation)
+
+VECTOR, MATRIX = 0, 1
+"""Operand numbers of a contraction."""
+
+
+def kernels(module: ModuleOp) -> tuple[KernelOp, ...]:
+    """All kernels of a module, in order."""
+    return tuple(op for op in module.walk() if isinstance(op, KernelOp))
+
+
+def device_of(kernel: KernelOp) -> Device:
+    """The device that the kernel names.
+
+    Raises:
+        DiagnosticError: there is no such device, or its file is wrong.
+    """
+    try:
+        return load_device(kernel.device.data)
+    except DeviceError as error:
+        raise DiagnosticError(str(error), kernel) from error
+
+
+def shape_of(value: SSAValue | Attribute) -> tuple[int, ...]:
+    """The shape of a tensor value or type."""
+    type_ = value.type if isinstance(value, SSAValue) else value
+    return cast(TensorType[Attribute], type_).get_shape()
+
+
+def element_of(value: SSAValue | Attribute) -> AnyFloat:
+    """The element type of a tensor value or type of floats."""
+    type_ = value.type if isinstance(value, SSAValue) else value
+    return cast(TensorType[AnyFloat], type_).element_type
+
+
+def mapping_of(kernel: KernelOp) -> Mapping:
+    """The kernel's schedule bound to its device.
+
+    Raises:
+        DiagnosticError: the kernel has no schedule, or one that its device cannot follow.
+    """
+    if kernel.schedule is None:
+        raise DiagnosticError(
+            f"kernel {kernel.label} has no schedule", kernel, hint="run pim-set-schedule first"
+        )
+    device = device_of(kernel)
+    lanes = device.column_elements(str(element_of(kernel.inputs[MATRIX])))
+    try:
+        return Mapping(kernel.contraction, kernel.schedule.data, device, lanes)
+    except ScheduleError as error:
+        raise DiagnosticError(f"schedule of kernel {kernel.label}: {error}", kernel) from error
+
+
+def only_op_of(kernel: KernelOp, kind: type[_Op], needed_pass: str) -> _Op:
+    """The one op of `kind` directly in the kernel's body.
+
+    Raises:
+        DiagnosticError: the kernel is at another level.
+    """
+    found: Sequence[_Op] = [op for op in kernel.body.block.ops if isinstance(op, kind)]
+    if len(found) != 1:
+        raise DiagnosticError(
+            f"kernel {kernel.label} holds {len(found)} '{kind.name}' ops, expected one",
+            kernel,
+            hint=f"run {needed_pass} first",
+        )
+    return found[0]

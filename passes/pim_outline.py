@@ -1,0 +1,215 @@
+"""Finds the kernels that the PIM side can run and wraps them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from xdsl.builder import ImplicitBuilder
+from xdsl.context import Context
+from xdsl.dialects import arith, func, linalg, tensor
+from xdsl.dialects.builtin import AnyFloat, ModuleOp, TensorType, bf16, f16, f32
+from xdsl.ir import Block, BlockArgument, Operation, Region, SSAValue
+from xdsl.passes import ModulePass
+from xdsl.rewriter import InsertPoint, Rewriter
+
+from pim_opt.devices import Device, DeviceError, load_device
+from pim_opt.dialects.compat.recognise import constant_initial_value
+from pim_opt.dialects.diagnostics import DiagnosticError, emit_remark
+from pim_opt.dialects.pim import KernelOp, YieldOp
+from pim_opt.passes.contraction_body import cast_elements, product_sum
+from pim_opt.passes.kernel_access import MATRIX, element_of, shape_of
+from pim_opt.passes.recognise_contraction import VectorProduct, recognise
+
+FLOATS: dict[str, AnyFloat] = {"f16": f16, "bf16": bf16}
+
+
+@dataclass(frozen=True)
+class _Types:
+    """Element types of a kernel: what its units compute on, and what its users expect."""
+
+    unit: AnyFloat
+    outside: AnyFloat
+    rounding_users: tuple[linalg.GenericOp, ...] = ()
+    """Users that round the wide result to `unit` first, and so can take it rounded."""
+
+
+def _rounds_first(use: Operation, index: int, element: AnyFloat) -> bool:
+    """Whether `use` is a generic that does nothing with this input but round it to `element`."""
+    if not isinstance(use, linalg.GenericOp) or index >= len(use.inputs):
+        return False
+    uses = [u.operation for u in use.body.block.args[index].uses]
+    return bool(uses) and all(
+        isinstance(op, arith.TruncFOp) and op.result.type == element for op in uses
+    )
+
+
+def choose_types(
+    product: VectorProduct, result: SSAValue, device: Device, narrow_to: str | None
+) -> _Types | str:
+    """The element types to offload with, or the reason why there are none."""
+    operands = {element_of(product.vector), element_of(product.matrix)}
+    outside = element_of(result)
+    names = ", ".join(sorted(str(element) for element in operands))
+    unit = FLOATS.get(names)
+    if unit is not None and str(unit) in device.elements:
+        if outside == unit:
+            return _Types(unit, outside)
+        uses = [(use.operation, use.index) for use in result.uses]
+        if uses and all(_rounds_first(op, index, unit) for op, index in uses):
+            users = tuple(dict.fromkeys(op for op, _ in uses if isinstance(op, linalg.GenericOp)))
+            return _Types(unit, unit, users)
+        if narrow_to == str(unit):
+            return _Types(unit, outside)
+        return (
+            f"its {outside} result is used unrounded, and device \"{device.name}\" gives {unit};"
+            f" narrow-to={unit} allows it"
+        )
+    if narrow_to is not None and operands == {f32} and narrow_to in device.elements:
+        return _Types(FLOATS[narrow_to], outside)
+    allowed = " or ".join(device.elements)
+    reason = f"its operands are {names}, and the units of device \"{device.name}\" take {allowed}"
+    if operands == {f32} and narrow_to is None:
+        reason += f"; narrow-to={device.elements[0]} allows it"
+    return reason
+
+
+def _is_argument(value: SSAValue) -> bool:
+    """Whether a value is an argument of the function or a constant, reshaped or narrowed at most."""
+    if isinstance(value, BlockArgument):
+        return isinstance(value.block.parent_op(), func.FuncOp)
+    match value.owner:
+        case arith.ConstantOp():
+            return True
+        case tensor.CollapseShapeOp() | tensor.ExpandShapeOp() | tensor.CastOp():
+            return _is_argument(value.owner.operands[0])
+        case _:
+            return False
+
+
+def _take_rounded(user: linalg.GenericOp, wide: SSAValue, narrow: SSAValue) -> None:
+    """Give `user` the rounded value in place of the wide one that it rounds first."""
+    for index, value in enumerate(user.inputs):
+        if value is not wide:
+            continue
+        user.operands[index] = narrow
+        arg = user.body.block.args[index]
+        for use in tuple(arg.uses):
+            assert isinstance(use.operation, arith.TruncFOp), "as _rounds_first found"
+            use.operation.result.replace_all_uses_with(arg)
+            Rewriter.erase_op(use.operation)
+        Rewriter.replace_value_with_new_type(arg, narrow.type.element_type)
+
+
+def outline(
+    op: linalg.GenericOp, product: VectorProduct, types: _Types, kernel_of: "_KernelFactory"
+) -> None:
+    """Replace `op` by a kernel, with casts around it where its types are narrowed."""
+    block = op.parent_block()
+    assert block is not None, "the op stands in a function"
+    result = op.results[0]
+    resident = [MATRIX] if _is_argument(product.matrix) else []
+    around = Block()
+    with ImplicitBuilder(around):
+        inputs = [cast_elements(v, types.unit) for v in (product.vector, product.matrix)]
+        kernel = kernel_of(product, inputs, TensorType(types.unit, shape_of(result)), resident)
+        outcome = cast_elements(kernel.outputs[0], types.outside)
+    kernel.location = op.location
+    ops = list(around.ops)
+    for new in ops:
+        new.detach()
+    Rewriter.insert_op(ops, InsertPoint.before(op))
+    if types.rounding_users:
+        for user in types.rounding_users:
+            _take_rounded(user, result, outcome)
+    else:
+        result.replace_all_uses_with(outcome)
+    outcome.name_hint = result.name_hint
+    Rewriter.erase_op(op)
+
+
+@dataclass
+class _KernelFactory:
+    """Makes kernels with distinct labels."""
+
+    device: str
+    origin: str
+    made: int = 0
+
+    def __call__(
+        self,
+        product: VectorProduct,
+        inputs: Sequence[SSAValue],
+        result_type: TensorType[AnyFloat],
+        resident: Sequence[int],
+    ) -> KernelOp:
+        block = Block(arg_types=[value.type for value in inputs])
+        with ImplicitBuilder(block):
+            wide = TensorType(f32, result_type.get_shape())
+            total = product_sum(product.contraction, *block.args, wide)
+            YieldOp(cast_elements(total, result_type.element_type))
+        label = f"gemv{self.made}"
+        self.made += 1
+        return KernelOp(
+            label,
+            self.device,
+            product.contraction,
+            inputs,
+            [result_type],
+            resident,
+            self.origin,
+            Region(block),
+        )
+
+
+@dataclass(frozen=True)
+class PimOutlinePass(ModulePass):
+    """Wrap every contraction with a vector (M = 1) that the device can run in a pim.kernel.
+
+        %y = linalg.generic .. ins(%x, %w : tensor<1x4096xf16>, tensor<64x4096xf16>) ..
+
+    becomes
+
+        %y = pim.kernel "gemv0" on "attacc" over <n 64 output, k 4096 reduction> ..
+
+    1. Contractions are recognised by iterators, indexing maps and body; those that stay on the host
+       get a remark that says why.
+    2. A result that all users round first is rounded by the kernel; with narrow-to, f32 operands
+       are rounded before the kernel and its result is extended after it.
+    3. A matrix that is an argument of the function, or a constant, is resident in PIM memory.
+    """
+
+    name = "pim-outline"
+
+    device: str = "attacc"
+    """Device to offload to: a name that `pimc devices` lists, or a file."""
+    narrow_to: Literal["f16", "bf16"] | None = None
+    """Element type that f32 contractions may be rounded to; without it they stay on the host."""
+    inputs: Literal["dram", "host"] = "dram"
+    """Where streamed operands are when a kernel starts: in DRAM in host layout, or with the host."""
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        try:
+            device = load_device(self.device)
+        except DeviceError as error:
+            raise DiagnosticError(str(error), op) from error
+        factory = _KernelFactory(self.device, self.inputs)
+        for generic in [o for o in op.walk() if isinstance(o, linalg.GenericOp)]:
+            product = recognise(generic)
+            if product is None or isinstance(generic.parent_op(), KernelOp):
+                continue
+            reason = product if isinstance(product, str) else self._reason(generic, device)
+            types: _Types | str = reason if isinstance(reason, str) else ""
+            if isinstance(product, VectorProduct) and not isinstance(reason, str):
+                types = choose_types(product, generic.results[0], device, self.narrow_to)
+            if isinstance(product, VectorProduct) and isinstance(types, _Types):
+                outline(generic, product, types, factory)
+            else:
+                emit_remark(generic, f"contraction stays on the host: {types}")
+
+    @staticmethod
+    def _reason(op: linalg.GenericOp, device: Device) -> str | None:
+        if device.kernels.contraction is None:
+            return f"device \"{device.name}\" has no contraction commands"
+        if constant_initial_value(op.outputs[0]) != 0:
+            return "it adds to a value that is not zero"
+        return None

@@ -1,0 +1,1 @@
+"""pim-opt: a tensor compiler for Processing-In-Memory DRAM."""

@@ -1,0 +1,1 @@
+"""Simulators: NumPy evaluation of every IR level, and execution of command programs."""

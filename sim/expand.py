@@ -1,0 +1,217 @@
+"""Expansion of a command program into runs of commands, in the order in which they issue.
+
+A run holds commands of one `pim.issue` op as arrays, so that a program of millions of commands
+passes through in blocks of bounded size and the cost per command is that of array arithmetic.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from math import prod
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+from xdsl.dialects.builtin import MemRefType
+from xdsl.ir import Attribute, Block, Operation, SSAValue
+from xdsl.ir.affine import (
+    AffineBinaryOpExpr,
+    AffineBinaryOpKind,
+    AffineConstantExpr,
+    AffineDimExpr,
+    AffineExpr,
+    AffineMap,
+)
+
+from pim_opt.dialects.pim import IssueOp, ProgramOp, RepeatOp, SpmdOp, WhenOp
+
+Ints = NDArray[np.int64]
+
+RUN_LIMIT = 1 << 15
+"""Commands in one run at most, unless a single section of all groups has more."""
+
+PADDING = -1
+"""Element number of a lane that carries no element."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """Commands of one op, in order; every array has one row per command."""
+
+    op: IssueOp
+    groups: Ints
+    """Shape (n,)."""
+    address: Ints
+    """Shape (n, core levels + 2): the core levels in the device's order, row, column."""
+    operands: Ints
+    """Shape (n, index operands of the command)."""
+    elements: Ints | None
+    """Shape (n, lanes): flat element numbers in the staging memory, or PADDING."""
+
+    @property
+    def command(self) -> str:
+        return self.op.command.data
+
+    def __len__(self) -> int:
+        return len(self.groups)
+
+
+@dataclass(frozen=True)
+class _Scope:
+    """Counters in force: those of vectorised loops have an axis each, the group's is the last."""
+
+    counters: dict[SSAValue, Ints]
+    conditions: tuple[WhenOp, ...] = ()
+    group: SSAValue | None = None
+    points: int = 1
+    """Iterations that the arrays of counters stand for."""
+
+    def with_counter(self, counter: SSAValue, values: Ints) -> "_Scope":
+        return replace(self, counters={**self.counters, counter: values})
+
+    def with_axis(self, counter: SSAValue, count: int) -> "_Scope":
+        """All iterations of a loop at once, on a new axis just before the group's."""
+        counters = {
+            other: values if other is self.group or values.ndim < 2 else values[..., None, :]
+            for other, values in self.counters.items()
+        }
+        counters[counter] = np.arange(count)[:, None]
+        return replace(self, counters=counters, points=self.points * count)
+
+
+def evaluate_affine(expr: AffineExpr, dims: Sequence[Ints]) -> Ints:
+    """The value of an affine expression on arrays of dimension values, which broadcast.
+
+    Raises:
+        ValueError: the expression has symbols or an unknown operation.
+    """
+    match expr:
+        case AffineDimExpr(position):
+            return dims[position]
+        case AffineConstantExpr(value):
+            return np.asarray(value, np.int64)
+        case AffineBinaryOpExpr(kind, lhs, rhs):
+            left, right = evaluate_affine(lhs, dims), evaluate_affine(rhs, dims)
+            match kind:
+                case AffineBinaryOpKind.Add:
+                    return left + right
+                case AffineBinaryOpKind.Mul:
+                    return left * right
+                case AffineBinaryOpKind.FloorDiv:
+                    return left // right
+                case AffineBinaryOpKind.Mod:
+                    return left % right
+                case AffineBinaryOpKind.CeilDiv:
+                    return -(-left // right)
+        case _:
+            raise ValueError(f"affine expression {expr} has symbols")
+
+
+def _columns(map_: AffineMap, dims: Sequence[Ints], count: int) -> Ints:
+    """Shape (count, results): the map's results as columns."""
+    result = np.empty((count, len(map_.results)), np.int64)
+    for i, expr in enumerate(map_.results):
+        result[:, i] = evaluate_affine(expr, dims)
+    return result
+
+
+def _elements(op: IssueOp, dims: Sequence[Ints], count: int, lanes: int) -> Ints | None:
+    if op.staging is None or op.element_map is None or op.lanes is None:
+        return None
+    shape = cast(MemRefType[Attribute], op.staging.type).get_shape()
+    lane = np.arange(lanes)
+    points = [dim[:, None] for dim in dims] + [lane[None, :]]
+    flat = np.zeros((count, lanes), np.int64)
+    inside = np.broadcast_to(lane < op.lanes.value.data, (count, lanes)).copy()
+    for expr, size in zip(op.element_map.data.results, shape, strict=True):
+        index = evaluate_affine(expr, points)
+        inside &= (index >= 0) & (index < size)
+        flat = flat * size + index
+    return np.where(inside, flat, PADDING)
+
+
+def _issues_only_once(block: Block) -> bool:
+    """Whether `block` is nothing but loops around a single `pim.issue`."""
+    ops = tuple(block.ops)
+    match ops:
+        case [IssueOp()]:
+            return True
+        case [RepeatOp() | WhenOp() as op]:
+            return _issues_only_once(op.body.block)
+        case _:
+            return False
+
+
+def _flat_counters(scope: _Scope) -> dict[SSAValue, Ints]:
+    """Per counter its value at every iteration in order, where all conditions hold."""
+    shape = np.broadcast_shapes(*(values.shape for values in scope.counters.values()))
+    flat = {
+        counter: np.broadcast_to(values, shape).reshape(-1)
+        for counter, values in scope.counters.items()
+    }
+    keep = np.ones(prod(shape), np.bool_)
+    for condition in scope.conditions:
+        dims = [flat[counter] for counter in condition.counters]
+        for expr in condition.condition.data.results:
+            keep &= evaluate_affine(expr, dims) >= 0
+    if keep.all():
+        return flat
+    return {counter: values[keep] for counter, values in flat.items()}
+
+
+def _issue(op: IssueOp, scope: _Scope, lanes: int) -> Iterator[Run]:
+    assert scope.group is not None, "pim.issue has a pim.spmd around it"
+    flat = _flat_counters(scope)
+    groups = flat[scope.group]
+    count = len(groups)
+    if count == 0:
+        return
+    dims = [flat[counter] for counter in op.counters]
+    operand_map = AffineMap(len(dims), 0, ()) if op.operand_map is None else op.operand_map.data
+    yield Run(
+        op,
+        groups,
+        _columns(op.address.data, dims, count),
+        _columns(operand_map, dims, count),
+        _elements(op, dims, count, lanes),
+    )
+
+
+def _repeat(op: RepeatOp, scope: _Scope, lanes: int) -> Iterator[Run | Operation]:
+    count = op.trip_count
+    if _issues_only_once(op.body.block) and scope.points * count <= RUN_LIMIT:
+        yield from _expand(op.body.block, scope.with_axis(op.counter, count), lanes)
+        return
+    for i in range(count):
+        yield from _expand(op.body.block, scope.with_counter(op.counter, np.asarray(i)), lanes)
+
+
+def _expand(block: Block, scope: _Scope, lanes: int) -> Iterator[Run | Operation]:
+    for op in block.ops:
+        match op:
+            case SpmdOp():
+                count = op.trip_count
+                inner = replace(
+                    scope.with_counter(op.counter, np.arange(count)),
+                    group=op.counter,
+                    points=count,
+                )
+                yield from _expand(op.body.block, inner, lanes)
+            case RepeatOp():
+                yield from _repeat(op, scope, lanes)
+            case WhenOp():
+                inner = replace(scope, conditions=(*scope.conditions, op))
+                yield from _expand(op.body.block, inner, lanes)
+            case IssueOp():
+                yield from _issue(op, scope, lanes)
+            case _:
+                yield op
+
+
+def expand(program: ProgramOp, lanes: int) -> Iterator[Run | Operation]:
+    """The program's commands in issue order; ops that are no commands come as they stand.
+
+    Args:
+        program: a verified program.
+        lanes: elements in a column of data.
+    """
+    yield from _expand(program.body.block, _Scope({}), lanes)

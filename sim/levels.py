@@ -1,0 +1,180 @@
+"""What the ops of the `pim` and `layout` dialects mean on NumPy data, at every level above commands.
+
+Tensors with a placement are PlacedTensor values: an op that reads one gathers it from where it
+lies, so a placement that loses or doubles elements changes the numbers.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from xdsl.dialects.builtin import TensorType
+from xdsl.ir import Attribute, Operation, SSAValue
+
+from pim_opt.cost.mapping import Mapping
+from pim_opt.devices import load_device
+from pim_opt.dialects.diagnostics import DiagnosticError
+from pim_opt.dialects.iteration import Access
+from pim_opt.dialects.layout import BindOp, PlacementAttr, RearrangeOp, RequireOp, UnbindOp, layout_of
+from pim_opt.dialects.pim import CombineOp, DistributeOp, KernelOp, ProgramOp, YieldOp
+from pim_opt.sim.element_types import dtype_of
+from pim_opt.sim.evaluate import Environment, Evaluator, Handler, Value
+from pim_opt.sim.functional import Execution, run_program
+from pim_opt.sim.machine import SimulationError
+from pim_opt.sim.placed_tensor import PlacedTensor, store
+
+Array = NDArray[Any]
+
+
+@dataclass
+class PimLevels:
+    """Handlers that make an Evaluator run kernels at any level.
+
+    `on_kernel` sees every kernel's inputs and result and may replace the result; `executions` keeps
+    what every executed command program took, by kernel label.
+    """
+
+    on_kernel: Callable[[KernelOp, Sequence[Array], Array], Array] | None = None
+    executions: dict[str, Execution] = field(default_factory=dict[str, Execution])
+
+    def handlers(self) -> dict[str, Handler]:
+        """Op names and their handlers, for the constructor of Evaluator."""
+        return {
+            KernelOp.name: self._kernel,
+            DistributeOp.name: _distribute,
+            CombineOp.name: _combine,
+            BindOp.name: _change_layout,
+            RequireOp.name: _change_layout,
+            RearrangeOp.name: _change_layout,
+            UnbindOp.name: _change_layout,
+            ProgramOp.name: self._program,
+        }
+
+    def _kernel(self, evaluator: Evaluator, op: Operation, env: Environment) -> Sequence[Value]:
+        kernel = cast(KernelOp, op)
+        inputs = [cast(Array, env[value]) for value in kernel.inputs]
+        (result,) = evaluator.evaluate_block(kernel.body.block, inputs)
+        if self.on_kernel is not None:
+            result = self.on_kernel(kernel, inputs, cast(Array, result))
+        return [result]
+
+    def _program(self, evaluator: Evaluator, op: Operation, env: Environment) -> Sequence[Value]:
+        program = cast(ProgramOp, op)
+        kernel = cast(KernelOp, program.parent_op())
+        inputs = [_logical(env[value]) for value in program.inputs]
+        try:
+            execution = run_program(program, load_device(kernel.device.data), inputs)
+        except SimulationError as error:
+            raise DiagnosticError(f"kernel {kernel.label}: {error}", program) from error
+        self.executions[kernel.label.data] = execution
+        return [
+            _laid_out(array, value)
+            for array, value in zip(execution.results, program.outputs, strict=True)
+        ]
+
+
+def _logical(value: Value) -> Array:
+    return value.read() if isinstance(value, PlacedTensor) else cast(Array, value)
+
+
+def _laid_out(array: Array, value: SSAValue) -> Value:
+    layout = layout_of(value)
+    return store(array, layout.data) if isinstance(layout, PlacementAttr) else array
+
+
+def _change_layout(evaluator: Evaluator, op: Operation, env: Environment) -> Sequence[Value]:
+    return [_laid_out(_logical(env[op.operands[0]]), op.results[0])]
+
+
+def _combine(evaluator: Evaluator, op: Operation, env: Environment) -> Sequence[Value]:
+    partials = _logical(env[op.operands[0]])
+    type_ = cast(TensorType[Attribute], op.results[0].type)
+    total = partials.astype(np.float32).sum(axis=0)
+    return [_laid_out(total.astype(dtype_of(str(type_.element_type))), op.results[0])]
+
+
+def _distribute(evaluator: Evaluator, op: Operation, env: Environment) -> Sequence[Value]:
+    distribution = cast(DistributeOp, op)
+    mapping = _mapping(distribution.kernel)
+    kernel = mapping.kernel
+    arrays = [_logical(env[value]) for value in distribution.inputs]
+    tiles = [
+        _tiles(array, access, mapping)
+        for array, access in zip(arrays, (kernel.vector, kernel.matrix), strict=True)
+    ]
+    block = distribution.body.block
+    (results,) = evaluator.evaluate_block(block, tiles, batch=True)
+    assert isinstance(block.last_op, YieldOp), "the verifier has seen to it"
+    whole = _assemble(cast(Array, results), mapping)
+    return [_laid_out(whole, distribution.output)]
+
+
+def _mapping(kernel: KernelOp) -> Mapping:
+    assert kernel.schedule is not None, "the verifier of pim.distribute has seen to it"
+    device = load_device(kernel.device.data)
+    element = cast(TensorType[Attribute], kernel.inputs[0].type).element_type
+    lanes = device.column_elements(str(element))
+    return Mapping(kernel.contraction, kernel.schedule.data, device, lanes)
+
+
+@dataclass(frozen=True)
+class _Digits:
+    """An operand's axes as digits: `sizes` of all, and which of them are hardware digits."""
+
+    sizes: tuple[int, ...]
+    hardware: dict[int, int]
+    """Number in Mapping.digits to axis among the digits."""
+    local: tuple[int, ...]
+    """Axes of time and lane digits, in order."""
+
+
+def _digits(access: Access, mapping: Mapping) -> _Digits:
+    numbers = {(d.dim, d.position): i for i, d in enumerate(mapping.digits)}
+    sizes: list[int] = []
+    hardware: dict[int, int] = {}
+    local: list[int] = []
+    for dim in access.dims:
+        for position, factor in enumerate(
+            mapping.schedule.split(mapping.kernel.dims[dim].name).factors
+        ):
+            if factor.is_local:
+                local.append(len(sizes))
+            else:
+                hardware[numbers[dim, position]] = len(sizes)
+            sizes.append(factor.size)
+    return _Digits(tuple(sizes), hardware, tuple(local))
+
+
+def _tiles(array: Array, access: Access, mapping: Mapping) -> Array:
+    """Every core's tile of an operand, cores as the leading axis; padding reads as zero."""
+    padded = np.zeros(mapping.padded_shape(access), array.dtype)
+    padded[tuple(slice(size) for size in array.shape)] = array
+    digits = _digits(access, mapping)
+    grid = padded.reshape(digits.sizes)
+    grid = grid.transpose([*digits.hardware.values(), *digits.local])
+    cores = [d.piece.size for d in mapping.digits]
+    shape = [size if i in digits.hardware else 1 for i, size in enumerate(cores)]
+    ordered = np.argsort(list(digits.hardware))
+    grid = grid.transpose([*ordered, *range(len(ordered), grid.ndim)])
+    local = grid.shape[len(ordered) :]
+    grid = np.broadcast_to(grid.reshape(*shape, *local), (*cores, *local))
+    return grid.reshape(prod(cores), *mapping.tile_shape(access))
+
+
+def _assemble(tiles: Array, mapping: Mapping) -> Array:
+    """The result with its axis of partial sums, from every core's tile of it."""
+    access = mapping.kernel.result
+    digits = _digits(access, mapping)
+    cores = [d.piece.size for d in mapping.digits]
+    local_sizes = [digits.sizes[axis] for axis in digits.local]
+    grid = tiles.reshape(*cores, *local_sizes)
+    partial = [i for i, d in enumerate(mapping.digits) if i not in digits.hardware]
+    source = {axis: number for number, axis in digits.hardware.items()}
+    source |= {axis: len(cores) + i for i, axis in enumerate(digits.local)}
+    grid = grid.transpose([*partial, *(source[axis] for axis in range(len(digits.sizes)))])
+    padded = grid.reshape(mapping.partials, *mapping.padded_shape(access))
+    shape = mapping.kernel.shape(access)
+    return padded[(slice(None), *(slice(size) for size in shape))]

@@ -1,0 +1,89 @@
+"""How far a kernel's results may be from exact ones: rounding error bounds of its own arithmetic.
+
+Source of the bounds: N. Higham, Accuracy and Stability of Numerical Algorithms, chapter 3: a sum
+of n products in precision u is within n u sum|a b| of the exact one, to first order.
+"""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from xdsl.dialects.builtin import TensorType
+from xdsl.ir import Attribute
+
+from pim_opt.cost.mapping import Mapping
+from pim_opt.devices import load_device
+from pim_opt.dialects.iteration import Access, Contraction, Role
+from pim_opt.dialects.pim import KernelOp
+from pim_opt.sim.element_types import unit_roundoff
+
+Array = NDArray[Any]
+Doubles = NDArray[np.float64]
+
+SMALLEST_STEP = 2.0**-24
+"""Distance between the smallest f16 numbers: what rounding to a subnormal can lose (IEEE 754)."""
+
+
+def exact_contraction(contraction: Contraction, vector: Array, matrix: Array) -> Doubles:
+    """The contraction in f64, of shape `contraction.shape(contraction.result)`."""
+    letters = "abcdefghijklmnopqrstuvwxyz"
+
+    def squeezed(array: Array, access: Access) -> tuple[Doubles, str]:
+        shape = [size for size, dim in zip(array.shape, access.axes, strict=True) if dim is not None]
+        return array.reshape(shape).astype(np.float64), "".join(letters[d] for d in access.dims)
+
+    a, a_axes = squeezed(vector, contraction.vector)
+    b, b_axes = squeezed(matrix, contraction.matrix)
+    y_axes = "".join(letters[dim] for dim in contraction.result.dims)
+    result = np.einsum(f"{a_axes},{b_axes}->{y_axes}", a, b, optimize=True)
+    return result.reshape(contraction.shape(contraction.result))
+
+
+def kernel_bound(kernel: KernelOp, inputs: Sequence[Array]) -> tuple[Doubles, Doubles]:
+    """The exact result of a kernel on `inputs`, and how far the device's may be from it.
+
+    Where all inputs are integers and no sum of magnitudes exceeds what the element type holds
+    exactly, no step rounds, and the bound is 0.
+    """
+    contraction = kernel.contraction
+    exact = exact_contraction(contraction, inputs[0], inputs[1])
+    magnitude = exact_contraction(contraction, np.abs(inputs[0]), np.abs(inputs[1]))
+    element = str(cast(TensorType[Attribute], kernel.outputs[0].type).element_type)
+    unit = unit_roundoff(element)
+    integers = all(bool((array == np.round(array)).all()) for array in inputs)
+    if integers and magnitude.max(initial=0.0) <= 0.5 / unit:
+        return exact, np.zeros_like(exact)
+    terms = contraction.extent(Role.REDUCTION)
+    relative = terms * unit_roundoff("f32")
+    relative += unit if _host_partials(kernel) > 1 else 0.0
+    bound = unit * np.abs(exact) + relative * magnitude + SMALLEST_STEP
+    return exact, bound * (1 + 2 * unit)
+
+
+def source_bound(kernel: KernelOp, inputs: Sequence[Array]) -> Doubles:
+    """How far the source's own arithmetic, which a kernel replaces, may be from exact."""
+    contraction = kernel.contraction
+    _, bound = kernel_bound(kernel, inputs)
+    if not bound.any():
+        return bound
+    magnitude = exact_contraction(contraction, np.abs(inputs[0]), np.abs(inputs[1]))
+    relative = 0.0
+    if kernel.narrowed is not None:
+        element = str(cast(TensorType[Attribute], kernel.inputs[0].type).element_type)
+        relative += 2 * unit_roundoff(element)
+    if kernel.source_accumulator is not None:
+        terms = contraction.extent(Role.REDUCTION)
+        relative += terms * unit_roundoff(str(kernel.source_accumulator))
+    return relative * magnitude
+
+
+def _host_partials(kernel: KernelOp) -> int:
+    if kernel.schedule is None:
+        return 1
+    device = load_device(kernel.device.data)
+    element = cast(TensorType[Attribute], kernel.inputs[0].type).element_type
+    lanes = device.column_elements(str(element))
+    return Mapping(kernel.contraction, kernel.schedule.data, device, lanes).host_partials
+
+

@@ -1,0 +1,127 @@
+"""The schedule of a device's hand mapping: batch, outputs and reduction over the levels it names.
+
+No search and no cost: the mapping that the device's authors write by hand, with buffers filled as
+far as they go. The device file says which levels carry which role.
+"""
+
+from dataclasses import dataclass, field
+from math import prod
+
+from pim_opt.cost.mapping import Mapping
+from pim_opt.devices import Device
+from pim_opt.dialects.iteration import Contraction, Dim, Role
+from pim_opt.dialects.schedule import LANE, TIME, Factor, Schedule, ScheduleError, Split
+
+
+def _ceil(a: int, b: int) -> int:
+    return -(-a // b)
+
+
+def balanced(size: int, limit: int) -> int:
+    """The least number of equal parts, at most `limit`, that covers `size` in as few rounds."""
+    return _ceil(size, _ceil(size, limit))
+
+
+@dataclass
+class _Planner:
+    """Spreads dimensions over levels one after the other, and keeps what is left of each."""
+
+    kernel: Contraction
+    device: Device
+    column_elements: int
+    left: dict[str, int] = field(default_factory=dict[str, int])
+    """Members still free, by target text."""
+
+    def hardware(self, dim: Dim, points: int, whole: str | None) -> list[Factor]:
+        """Factors of a dimension over the levels of its role; target `whole` is filled up."""
+        factors: list[Factor] = []
+        for text in self.device.kernels.contraction.hand_mapping[dim.role]:
+            levels = [self.device.level(name) for name in text.split("*")]
+            free = self.left.setdefault(text, prod(level.count for level in levels))
+            size = free if text == whole else balanced(points, free)
+            if size > 1 or text == whole:
+                self.left[text] = free // size
+                factors.append(Factor(tuple(level.short for level in levels), size))
+                points = _ceil(points, size)
+        return factors
+
+    def split(self, dim: Dim, inner_limit: int, whole: str | None) -> Split:
+        """Hardware factors, then time: all of a batch, or outer and inner up to `inner_limit`."""
+        lanes = self.column_elements if self._is_lane(dim) else 1
+        points = _ceil(dim.size, lanes)
+        factors = self.hardware(dim, points, whole)
+        rounds = _ceil(points, prod(factor.size for factor in factors))
+        if dim.role is not Role.BATCH:
+            inner = balanced(rounds, inner_limit)
+            factors.append(Factor((TIME,), _ceil(rounds, inner)))
+            rounds = inner
+        factors.append(Factor((TIME,), rounds))
+        if lanes > 1:
+            factors.append(Factor((LANE,), lanes))
+        return Split(dim.name, tuple(factors))
+
+    def _is_lane(self, dim: Dim) -> bool:
+        return dim == self.kernel.dims[self.kernel.with_role(Role.REDUCTION)[-1]]
+
+
+def rule_of_thumb(kernel: Contraction, device: Device, column_elements: int) -> Schedule:
+    """The hand mapping of `device` for `kernel`.
+
+    Per core, outputs go in blocks that fill the accumulators and the reduction in chunks that fill
+    the operand buffer: loops are batch, output blocks, chunks, outputs, columns.
+
+    Args:
+        column_elements: elements in one DRAM column.
+
+    Raises:
+        ScheduleError: the device has no hand mapping for contractions.
+    """
+    modes = device.kernels.contraction
+    if modes is None or modes.tree is None:
+        raise ScheduleError(f"device \"{device.name}\" has no hand mapping for contractions")
+    planner = _Planner(kernel, device, column_elements)
+    reduction_target = "*".join(modes.hand_mapping[Role.REDUCTION][:1])
+    sums = reduction_target in modes.tree.move
+    limits = {
+        Role.OUTPUT: device.registers[modes.tree.accumulator].entries,
+        Role.REDUCTION: device.registers[modes.tree.operand].entries,
+    }
+    last = {role: max(kernel.with_role(role), default=None) for role in Role}
+    splits: list[Split] = []
+    for number in sorted(range(len(kernel.dims)), key=lambda i: list(Role).index(kernel.dims[i].role)):
+        dim = kernel.dims[number]
+        innermost = number == last[dim.role]
+        fills = sums and dim.role is Role.REDUCTION and innermost
+        splits.append(
+            planner.split(
+                dim, limits.get(dim.role, 1) if innermost else 1, reduction_target if fills else None
+            )
+        )
+    splits.sort(key=lambda split: kernel.dim_number(split.dim) or 0)
+    schedule = Schedule(
+        tuple(splits),
+        _order(kernel),
+        sum_level=device.level(reduction_target).short if sums else None,
+    )
+    return _with_multicast(schedule, kernel, device, column_elements)
+
+
+def _order(kernel: Contraction) -> tuple[str, ...]:
+    """Batches, then the outer loops of outputs and reductions, then their inner loops."""
+    names = {role: [kernel.dims[i].name for i in kernel.with_role(role)] for role in Role}
+    rounds = names[Role.OUTPUT] + names[Role.REDUCTION]
+    return tuple(names[Role.BATCH] + rounds + rounds)
+
+
+def _with_multicast(
+    schedule: Schedule, kernel: Contraction, device: Device, column_elements: int
+) -> Schedule:
+    """`schedule` with the vector multicast, where the device and the distribution allow it."""
+    multicast = Schedule(
+        schedule.splits, schedule.order, "multicast", schedule.double_buffer, schedule.sum_level
+    )
+    try:
+        Mapping(kernel, multicast, device, column_elements)
+    except ScheduleError:
+        return schedule
+    return multicast
