@@ -104,41 +104,56 @@ class Transfer:
     def _places(
         self, builder: ProgramBuilder, group: AffineExpr
     ) -> Generator[dict[Target, AffineExpr]]:
-        """Loops over the cores, in the order in which the host's own addresses go round."""
-        known: dict[str, AffineExpr] = {self.group: group}
+        """One loop per target inside the group; gives the position along every target.
+
+        Targets, and the levels of a target that is used whole, go round in the order in which the
+        host's own addresses do, so that neighbouring commands use different buses.
+        """
         linear: dict[Target, AffineExpr] = {}
-        whole = [t for t in self.hardware_targets if self._loops_by_level(t)]
-        loops: list[tuple[int, str | Target]] = []
-        fastest_first = [self.device.level(n).short for n in self.device.host_layout[:-2]]
-        for target in self.hardware_targets:
-            if target in whole:
-                loops += [(fastest_first.index(lv), lv) for lv in target if lv not in known]
-            elif not set(target) <= self.spans:
-                loops.append((min(fastest_first.index(level) for level in target), target))
         with ExitStack() as stack:
-            for _, place in sorted(loops, key=lambda loop: -loop[0]):
-                if isinstance(place, str):
-                    known[place] = stack.enter_context(builder.repeat(self._level_sizes[place]))
+            for target in sorted(self.hardware_targets, key=self._rank, reverse=True):
+                if set(target) <= self.spans:
+                    continue
+                if target == (self.group,):
+                    linear[target] = group
+                elif self._is_whole(target):
+                    inside = [level for level in target if level != self.group]
+                    count = prod(self._level_sizes[level] for level in inside)
+                    counter = stack.enter_context(builder.repeat(count))
+                    linear[target] = self._whole_position(target, counter, group)
                 else:
-                    linear[place] = stack.enter_context(
-                        builder.repeat(self.placement.extent(place))
-                    )
-            for target in whole:
-                linear[target] = total(
-                    [known[lv] * w for lv, w in self._weights(target) if lv in known]
-                )
+                    extent = self.placement.extent(target)
+                    linear[target] = stack.enter_context(builder.repeat(extent))
             yield linear
 
-    def _loops_by_level(self, target: Target) -> bool:
-        """Whether every member of every level of `target` has a place."""
-        full = self.placement.extent(target) == prod(self._level_sizes[lv] for lv in target)
-        return target == (self.group,) or (full and not set(target) <= self.spans)
+    def _rank(self, target: Target) -> int:
+        return min(self._host_order.index(level) for level in target)
 
-    def _weights(self, target: Target) -> list[tuple[str, int]]:
-        return [
-            (level, prod(self._level_sizes[other] for other in target[i + 1 :]))
+    @property
+    def _host_order(self) -> list[str]:
+        """Levels in the order in which the host's addresses run over them, fastest first."""
+        return [self.device.level(name).short for name in self.device.host_layout[:-2]]
+
+    def _is_whole(self, target: Target) -> bool:
+        """Whether every member of every level of `target` has a place."""
+        return self.placement.extent(target) == prod(self._level_sizes[lv] for lv in target)
+
+    def _whole_position(
+        self, target: Target, counter: AffineExpr, group: AffineExpr
+    ) -> AffineExpr:
+        """Position along a target whose levels `counter` runs over in the host's order."""
+        weights = {
+            level: prod(self._level_sizes[other] for other in target[i + 1 :])
             for i, level in enumerate(target)
-        ]
+        }
+        inside = sorted((lv for lv in target if lv != self.group), key=self._host_order.index)
+        terms = [group * weights[self.group]] if self.group in target else []
+        step = 1
+        for number, level in enumerate(inside):
+            size = None if number == len(inside) - 1 else self._level_sizes[level]
+            terms.append(digit(counter, step, size) * weights[level])
+            step *= self._level_sizes[level]
+        return total(terms)
 
     def _element(
         self, lane: AffineExpr, column: AffineExpr, linear: Mapping[Target, AffineExpr]

@@ -44,39 +44,37 @@ class BankMemory:
         self._bytes[page, column] = data
         self._written[page, column] = True
 
-    def write_rows(self, group: int, core: int, row: int, data: Bytes) -> None:
-        """Write consecutive whole columns from the start of `row` on.
+    def write_rows(self, group: Ints, core: Ints, row: int, data: Bytes) -> None:
+        """Write consecutive whole columns from the start of `row` on, in many banks at once.
 
         Args:
-            data: shape (columns, bytes of a column).
+            group, core: shape (banks,).
+            row: the first row, the same in every bank.
+            data: shape (banks, columns, bytes of a column).
         """
-        count = len(data)
-        rows = -(-count // self._columns)
-        numbers = np.arange(row, row + rows)
-        self._allocate(np.full(rows, group), np.full(rows, core), numbers)
-        page = self._page[group, core, numbers]
-        places = np.arange(count)
-        self._bytes[page[places // self._columns], places % self._columns] = data
-        self._written[page[places // self._columns], places % self._columns] = True
+        place = np.arange(data.shape[1])
+        rows = np.arange(row, row + -(-data.shape[1] // self._columns))
+        self._allocate(*(i.reshape(-1) for i in np.broadcast_arrays(group[:, None], core[:, None], rows)))
+        page = self._page[group[:, None], core[:, None], row + place // self._columns]
+        self._bytes[page, place % self._columns] = data
+        self._written[page, place % self._columns] = True
 
-    def read_rows(self, group: int, core: int, row: int, count: int) -> tuple[Bytes, Bools]:
-        """`count` consecutive columns from the start of `row` on, and whether each was written."""
-        places = np.arange(count)
-        rows = row + places // self._columns
-        return self.read(
-            np.asarray(group), np.asarray(core), rows, places % self._columns
-        )
+    def read_rows(self, group: Ints, core: Ints, row: int, count: int) -> tuple[Bytes, Bools]:
+        """`count` consecutive columns per bank from the start of `row` on, and which were written."""
+        place = np.arange(count)
+        rows = row + place // self._columns
+        return self.read(group[:, None], core[:, None], rows, place % self._columns)
 
     def _allocate(self, group: Ints, core: Ints, row: Ints) -> None:
         """Give every row named a page of its own."""
         missing = self._page[group, core, row] == _NEVER_WRITTEN
         if not missing.any():
             return
-        places = np.unique(np.stack([group[missing], core[missing], row[missing]]), axis=1)
-        count = places.shape[1]
-        self._grow(self._pages + count)
-        self._page[tuple(places)] = np.arange(self._pages, self._pages + count)
-        self._pages += count
+        flat = np.ravel_multi_index((group[missing], core[missing], row[missing]), self._page.shape)
+        places = np.unique(flat)
+        self._grow(self._pages + len(places))
+        self._page.reshape(-1)[places] = np.arange(self._pages, self._pages + len(places))
+        self._pages += len(places)
 
     def _grow(self, pages: int) -> None:
         capacity = len(self._written)

@@ -1,8 +1,8 @@
 """The functional simulator: executes a command program on a machine and reads the results back."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any, cast
 
 import numpy as np
@@ -28,6 +28,7 @@ from pim_opt.sim.machine import Machine, SimulationError
 from pim_opt.sim.placed_tensor import PlacedTensor, empty, store
 
 Array = NDArray[Any]
+Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -126,23 +127,27 @@ def run_program(program: ProgramOp, device: Device, inputs: Sequence[Array]) -> 
     )
 
 
-def _hardware_places(
-    placement: Placement, device: Device
-) -> list[tuple[tuple[int, ...], int, int]]:
-    """Per place along hardware targets: its index in storage, its group and its core."""
+@dataclass(frozen=True)
+class _Banks:
+    """Places along hardware targets: their positions in storage, their groups and cores."""
+
+    index: tuple[Ints, ...]
+    group: Ints
+    core: Ints
+
+
+def _banks(placement: Placement, device: Device) -> _Banks:
     targets: list[Target] = [target for target in placement.targets if target != LOCAL]
     sizes = {level.short: level.count for level in device.levels}
-    places: list[tuple[tuple[int, ...], int, int]] = []
-    for index in np.ndindex(*(placement.extent(target) for target in targets)):
-        coordinate = dict.fromkeys(sizes, 0)
-        for target, position in zip(targets, index, strict=True):
-            split = split_level_index(target, np.asarray(position), sizes)
-            coordinate |= {level: int(value) for level, value in split.items()}
-        core = 0
-        for level in device.core_levels:
-            core = core * level.count + coordinate[level.short]
-        places.append((index, coordinate[device.group_level.short], core))
-    return places
+    shape = tuple(placement.extent(target) for target in targets)
+    positions = np.indices(shape).reshape(len(shape), prod(shape))
+    coordinate = {level: np.zeros(prod(shape), np.int64) for level in sizes}
+    for target, position in zip(targets, positions, strict=True):
+        coordinate |= split_level_index(target, position, sizes)
+    core = np.zeros(prod(shape), np.int64)
+    for level in device.core_levels:
+        core = core * level.count + coordinate[level.short]
+    return _Banks(tuple(positions), coordinate[device.group_level.short], core)
 
 
 def _by_hardware(tensor: PlacedTensor) -> Array:
@@ -152,17 +157,21 @@ def _by_hardware(tensor: PlacedTensor) -> Array:
     return np.moveaxis(tensor.storage, tensor.targets.index(LOCAL), -1)
 
 
+def _columns(storage: Array, index: tuple[Ints, ...], lanes: int) -> Array:
+    """Storage of chosen places as whole columns, shape (places, columns, lanes)."""
+    chosen = storage[index].reshape(len(index[0]) if index else 1, -1)
+    columns = -(-chosen.shape[1] // lanes)
+    padded = np.zeros((len(chosen), columns * lanes), storage.dtype)
+    padded[:, : chosen.shape[1]] = chosen
+    return padded.reshape(len(chosen), columns, lanes)
+
+
 def place(machine: Machine, tensor: PlacedTensor) -> None:
     """Write a tensor to the DRAM rows of its placement, as it is before a program starts."""
-    device = machine.device
-    lanes = device.column_elements(machine.element)
-    storage = _by_hardware(tensor)
-    columns = -(-storage.shape[-1] // lanes)
-    padded = np.zeros(columns * lanes, storage.dtype)
-    for index, group, core in _hardware_places(tensor.placement, device):
-        padded[: storage.shape[-1]] = storage[index]
-        data = padded.view(np.uint8).reshape(columns, device.column_bytes)
-        machine.memory.write_rows(group, core, tensor.placement.row, data)
+    lanes = machine.device.column_elements(machine.element)
+    banks = _banks(tensor.placement, machine.device)
+    data = _columns(_by_hardware(tensor), banks.index, lanes).view(np.uint8)
+    machine.memory.write_rows(banks.group, banks.core, tensor.placement.row, data)
 
 
 def fetch(machine: Machine, tensor: PlacedTensor) -> None:
@@ -171,27 +180,14 @@ def fetch(machine: Machine, tensor: PlacedTensor) -> None:
     Raises:
         SimulationError: a column that holds elements was never written.
     """
-    device = machine.device
-    lanes = device.column_elements(machine.element)
+    lanes = machine.device.column_elements(machine.element)
+    banks = _banks(tensor.placement, machine.device)
+    marks = store(np.ones(tensor.shape, np.bool_), tensor.placement)
+    held = _columns(_by_hardware(marks), banks.index, lanes).any(axis=-1)
+    row = tensor.placement.row
+    data, written = machine.memory.read_rows(banks.group, banks.core, row, held.shape[1])
+    if not written[held].all():
+        raise SimulationError(f"part of the result was never written to the rows from {row} on")
     storage = _by_hardware(tensor)
-    columns = -(-storage.shape[-1] // lanes)
-    held = _held_columns(tensor, lanes)
-    for index, group, core in _hardware_places(tensor.placement, device):
-        data, written = machine.memory.read_rows(group, core, tensor.placement.row, columns)
-        if not written[held[index]].all():
-            raise SimulationError(
-                f"group {group}, core {core}: the result was never written to row"
-                f" {tensor.placement.row} on"
-            )
-        storage[index] = np.ascontiguousarray(data).view(storage.dtype).reshape(-1)[
-            : storage.shape[-1]
-        ]
-
-
-def _held_columns(tensor: PlacedTensor, lanes: int) -> NDArray[np.bool_]:
-    """Which columns hold elements of the tensor and not padding alone."""
-    marks = _by_hardware(store(np.ones(tensor.shape, np.bool_), tensor.placement))
-    columns = -(-marks.shape[-1] // lanes)
-    padded = np.zeros((*marks.shape[:-1], columns * lanes), np.bool_)
-    padded[..., : marks.shape[-1]] = marks
-    return padded.reshape(*marks.shape[:-1], columns, lanes).any(axis=-1)
+    values = np.ascontiguousarray(data).view(storage.dtype).reshape(len(data), -1)
+    storage[banks.index] = values[:, : storage.shape[-1]].reshape(storage[banks.index].shape)
