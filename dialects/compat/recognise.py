@@ -1,6 +1,6 @@
 """Recognises tensors filled with one constant, however they are written."""
 
-from xdsl.dialects import arith, linalg
+from xdsl.dialects import arith, linalg, tensor
 from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, FloatAttr, IntegerAttr
 from xdsl.ir import SSAValue
 
@@ -8,7 +8,8 @@ from xdsl.ir import SSAValue
 def constant_initial_value(value: SSAValue) -> float | None:
     """The constant that every element of `value` is, or None.
 
-    linalg.fill, a generic without inputs that yields a constant, and a splat constant count.
+    linalg.fill, a generic without inputs that yields a constant, a splat constant, and reshapes of
+    these count.
     """
     match value.owner:
         case linalg.FillOp():
@@ -21,6 +22,8 @@ def constant_initial_value(value: SSAValue) -> float | None:
             return _scalar(terminator.operands[index])
         case arith.ConstantOp():
             return _scalar(value)
+        case tensor.CollapseShapeOp() | tensor.ExpandShapeOp() | tensor.CastOp():
+            return constant_initial_value(value.owner.operands[0])
         case _:
             return None
 

@@ -1,0 +1,313 @@
+"""xDSL's linalg dialect with what xDSL 0.74 lacks or gets wrong mended.
+
+- linalg.generic: the pretty form of several results can be parsed;
+- linalg.matmul: mixed element types (f16 inputs, f32 sums), and `indexing_maps` in the pretty form;
+- linalg.reduce: the short form `{ arith.addf }`;
+- named contractions that are missing, and linalg.softmax.
+
+Each repair has a test that shows the defect in stock xDSL, and fails once that is mended.
+"""
+
+from abc import ABC
+from collections.abc import Sequence
+from typing import Any, ClassVar, Self, cast
+
+from xdsl.builder import Builder
+from xdsl.dialects import arith, linalg
+from xdsl.dialects.builtin import (
+    AffineMapAttr,
+    AnyFloat,
+    ArrayAttr,
+    Attribute,
+    DenseArrayBase,
+    IntegerAttr,
+    IntegerType,
+    StringAttr,
+    TensorType,
+    i64,
+)
+from xdsl.dialects.linalg import IteratorType, IteratorTypeAttr
+from xdsl.dialects.linalg.abstract_ops import NamedOperation
+from xdsl.ir import Block, BlockArgument, Dialect, Region, SSAValue
+from xdsl.ir.affine import AffineMap
+from xdsl.irdl import (
+    IRDLOperation,
+    irdl_op_definition,
+    operand_def,
+    prop_def,
+    result_def,
+)
+from xdsl.parser import Parser
+from xdsl.printer import Printer
+from xdsl.utils.exceptions import VerifyException
+
+
+def _parse_values(parser: Parser, keyword: str) -> Sequence[SSAValue]:
+    """`ins(%a, %b : t, u)` or `outs(..)`; nothing if the keyword is not there."""
+    position = parser.pos
+    if parser.parse_optional_characters(keyword) is None:
+        return ()
+    with parser.in_parens():
+        names = parser.parse_comma_separated_list(
+            parser.Delimiter.NONE, parser.parse_unresolved_operand
+        )
+        parser.parse_punctuation(":")
+        types = parser.parse_comma_separated_list(parser.Delimiter.NONE, parser.parse_type)
+    return parser.resolve_operands(names, types, position)
+
+
+def _parse_results(parser: Parser) -> Sequence[Attribute]:
+    """`-> t`, `-> t, u` or `-> (t, u)`; nothing if there is no arrow."""
+    if parser.parse_optional_punctuation("->") is None:
+        return ()
+    types = parser.parse_optional_comma_separated_list(parser.Delimiter.PAREN, parser.parse_type)
+    if types is not None:
+        return types
+    return parser.parse_comma_separated_list(parser.Delimiter.NONE, parser.parse_type)
+
+
+class GenericOp(linalg.GenericOp):
+    """linalg.generic whose pretty form may have several results."""
+
+    @classmethod
+    def parse(cls, parser: Parser) -> Self:
+        attributes = parser.parse_optional_attr_dict()
+        maps = attributes.pop("indexing_maps", None)
+        iterators = attributes.pop("iterator_types", None)
+        if not isinstance(maps, ArrayAttr) or not isinstance(iterators, ArrayAttr):
+            parser.raise_error("expected indexing_maps and iterator_types for linalg.generic")
+        doc, library_call = attributes.pop("doc", None), attributes.pop("library_call", None)
+        inputs = _parse_values(parser, "ins")
+        outputs = _parse_values(parser, "outs")
+        if parser.parse_optional_keyword("attrs") is not None:
+            parser.parse_punctuation("=")
+            attributes |= parser.parse_optional_attr_dict()
+        body = parser.parse_region()
+        generic = cls(
+            inputs,
+            outputs,
+            body,
+            cast(ArrayAttr[AffineMapAttr], maps),
+            [_iterator(parser, kind) for kind in iterators],
+            _parse_results(parser),
+            doc if isinstance(doc, StringAttr) else None,
+            library_call if isinstance(library_call, StringAttr) else None,
+        )
+        generic.attributes |= attributes
+        return generic
+
+
+def _iterator(parser: Parser, kind: Attribute) -> IteratorTypeAttr:
+    if isinstance(kind, IteratorTypeAttr):
+        return kind
+    known = [iterator.value for iterator in IteratorType]
+    if not isinstance(kind, StringAttr) or kind.data not in known:
+        parser.raise_error(f"iterator type {kind}; expected one of {', '.join(known)}")
+    return IteratorTypeAttr(IteratorType(kind.data))
+
+
+def product_sum_region(types: Sequence[Attribute]) -> Region:
+    """acc + a * b, with a and b extended to the accumulator's type, as linalg's own ops do."""
+
+    @Builder.implicit_region(types)
+    def region(args: tuple[BlockArgument, ...]) -> None:
+        left, right = (_extended(arg, types[-1]) for arg in args[:2])
+        if isinstance(types[-1], IntegerType):
+            total = arith.AddiOp(args[2], arith.MuliOp(left, right))
+        else:
+            total = arith.AddfOp(args[2], arith.MulfOp(left, right))
+        linalg.YieldOp(total)
+
+    return region
+
+
+def _extended(value: SSAValue, type_: Attribute) -> SSAValue:
+    if value.type == type_:
+        return value
+    if isinstance(type_, IntegerType):
+        return arith.ExtSIOp(value, type_).result
+    return arith.ExtFOp(value, cast(AnyFloat, type_)).result
+
+
+class _Contraction(NamedOperation, ABC):
+    """A named op that sums products of its two inputs."""
+
+    MAPS: ClassVar[tuple[AffineMap, ...]]
+    PARALLEL: ClassVar[int]
+    """Number of parallel loops; the one after them reduces."""
+
+    @classmethod
+    def get_hidden_region(
+        cls, inputs: Sequence[SSAValue], outputs: Sequence[SSAValue]
+    ) -> Region:
+        return product_sum_region(cls.body_arg_types((*inputs, *outputs)))
+
+    def get_default_indexing_maps(self) -> Sequence[AffineMap]:
+        return self.MAPS
+
+    def get_iterator_types(self) -> ArrayAttr[IteratorTypeAttr]:
+        parallel = [IteratorTypeAttr.parallel()] * self.PARALLEL
+        return ArrayAttr([*parallel, IteratorTypeAttr.reduction()])
+
+
+def _maps(*callables: Any) -> tuple[AffineMap, ...]:
+    return tuple(AffineMap.from_callable(callable_) for callable_ in callables)
+
+
+@irdl_op_definition
+class BatchMatmulOp(_Contraction):
+    """C[b, m, n] += A[b, m, k] * B[b, k, n]."""
+
+    name = "linalg.batch_matmul"
+    MAPS: ClassVar = _maps(lambda b, m, n, k: (b, m, k), lambda b, m, n, k: (b, k, n), lambda b, m, n, k: (b, m, n))
+    PARALLEL: ClassVar = 3
+
+
+@irdl_op_definition
+class BatchMatvecOp(_Contraction):
+    """y[b, m] += A[b, m, k] * x[b, k]."""
+
+    name = "linalg.batch_matvec"
+    MAPS: ClassVar = _maps(lambda b, m, k: (b, m, k), lambda b, m, k: (b, k), lambda b, m, k: (b, m))
+    PARALLEL: ClassVar = 2
+
+
+@irdl_op_definition
+class BatchVecmatOp(_Contraction):
+    """y[b, n] += x[b, k] * A[b, k, n]."""
+
+    name = "linalg.batch_vecmat"
+    MAPS: ClassVar = _maps(lambda b, n, k: (b, k), lambda b, n, k: (b, k, n), lambda b, n, k: (b, n))
+    PARALLEL: ClassVar = 2
+
+
+@irdl_op_definition
+class DotOp(_Contraction):
+    """y += a[k] * b[k]."""
+
+    name = "linalg.dot"
+    MAPS: ClassVar = _maps(lambda k: (k,), lambda k: (k,), lambda k: ())
+    PARALLEL: ClassVar = 0
+
+
+@irdl_op_definition
+class MatvecOp(_Contraction):
+    """y[m] += A[m, k] * x[k]."""
+
+    name = "linalg.matvec"
+    MAPS: ClassVar = _maps(lambda m, k: (m, k), lambda m, k: (k,), lambda m, k: (m,))
+    PARALLEL: ClassVar = 1
+
+
+@irdl_op_definition
+class VecmatOp(_Contraction):
+    """y[n] += x[k] * A[k, n]."""
+
+    name = "linalg.vecmat"
+    MAPS: ClassVar = _maps(lambda n, k: (k,), lambda n, k: (k, n), lambda n, k: (n,))
+    PARALLEL: ClassVar = 1
+
+
+_DEFAULT_MAPS = ArrayAttr(
+    [
+        AffineMapAttr(map_)
+        for map_ in _maps(lambda m, n, k: (m, k), lambda m, n, k: (k, n), lambda m, n, k: (m, n))
+    ]
+)
+
+
+class MatmulOp(linalg.MatmulOp):
+    """linalg.matmul with mixed element types, and with its indexing maps in the pretty form."""
+
+    @classmethod
+    def get_hidden_region(
+        cls, inputs: Sequence[SSAValue], outputs: Sequence[SSAValue]
+    ) -> Region:
+        return product_sum_region(cls.body_arg_types((*inputs, *outputs)))
+
+    @classmethod
+    def parse(cls, parser: Parser) -> Self:
+        maps: Attribute | None = None
+        if parser.parse_optional_keyword("indexing_maps") is not None:
+            parser.parse_punctuation("=")
+            maps = parser.parse_attribute()
+        op = super().parse(parser)
+        if maps is not None:
+            op.properties["indexing_maps"] = maps
+        return op
+
+    def print(self, printer: Printer) -> None:
+        if self.indexing_maps != _DEFAULT_MAPS:
+            printer.print_string(" indexing_maps = ")
+            printer.print_attribute(self.indexing_maps)
+        super().print(printer)
+
+
+class ReduceOp(linalg.ReduceOp):
+    """linalg.reduce that may be written with a single op for its body."""
+
+    @classmethod
+    def parse(cls, parser: Parser) -> Self:
+        if parser.parse_optional_punctuation("{") is None:
+            return super().parse(parser)
+        name = parser.parse_identifier(" for the op that combines two elements")
+        parser.parse_punctuation("}")
+        (source,) = _parse_values(parser, "ins")
+        (init,) = _parse_values(parser, "outs")
+        parser.parse_keyword("dimensions")
+        parser.parse_punctuation("=")
+        dimensions = parser.parse_comma_separated_list(
+            parser.Delimiter.SQUARE, parser.parse_integer
+        )
+        kind = parser.ctx.get_optional_op(name)
+        if kind is None:
+            parser.raise_error(f"unknown op '{name}' for the body of linalg.reduce")
+        element = cast(TensorType[Attribute], init.type).element_type
+        block = Block(arg_types=[element, element])
+        combine = kind.create(operands=block.args, result_types=[element])
+        block.add_ops([combine, linalg.YieldOp(combine.results[0])])
+        return cls(source, init, DenseArrayBase.from_list(i64, dimensions), Region(block))
+
+
+@irdl_op_definition
+class SoftmaxOp(IRDLOperation):
+    """Softmax along one dimension: exp(x - max) / sum(exp(x - max)).
+
+        %y = linalg.softmax dimension(1) ins(%x : tensor<4x8xf32>) outs(%o : tensor<4x8xf32>)
+               -> tensor<4x8xf32>
+    """
+
+    name = "linalg.softmax"
+
+    input = operand_def(TensorType)
+    output = operand_def(TensorType)
+    result = result_def(TensorType)
+
+    dimension = prop_def(IntegerAttr.constr(i64))
+
+    assembly_format = (
+        "`dimension` `(` $dimension `)` `ins` `(` $input `:` type($input) `)`"
+        " `outs` `(` $output `:` type($output) `)` attr-dict `->` type($result)"
+    )
+
+    def verify_(self) -> None:
+        rank = cast(TensorType[Attribute], self.input.type).get_num_dims()
+        if not 0 <= self.dimension.value.data < rank:
+            raise VerifyException(
+                f"dimension {self.dimension.value.data} of a tensor of rank {rank}"
+            )
+
+
+_REPAIRED = [GenericOp, MatmulOp, ReduceOp]
+_MISSING = [BatchMatmulOp, BatchMatvecOp, BatchVecmatOp, DotOp, MatvecOp, SoftmaxOp, VecmatOp]
+_replaced = {op.name for op in _REPAIRED}
+
+Linalg = Dialect(
+    "linalg",
+    [
+        *(op for op in linalg.Linalg.operations if op.name not in _replaced),
+        *_REPAIRED,
+        *_MISSING,
+    ],
+    list(linalg.Linalg.attributes),
+)

@@ -1,0 +1,312 @@
+"""Makes contractions plain to see: generic, without transposes, and without other work inside."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from xdsl.context import Context
+from xdsl.dialects import arith, linalg, tensor
+from xdsl.dialects.builtin import (
+    AffineMapAttr,
+    ArrayAttr,
+    IntegerAttr,
+    ModuleOp,
+    TensorType,
+    i64,
+)
+from xdsl.dialects.linalg.abstract_ops import LinalgStructuredOperation
+from xdsl.ir import Attribute, Block, BlockArgument, Operation, Region, SSAValue
+from xdsl.ir.affine import AffineDimExpr, AffineExpr, AffineMap
+from xdsl.passes import ModulePass
+from xdsl.pattern_rewriter import (
+    GreedyRewritePatternApplier,
+    PatternRewriter,
+    PatternRewriteWalker,
+    RewritePattern,
+    op_type_rewrite_pattern,
+)
+
+from pim_opt.dialects.compat.linalg import GenericOp
+
+PARALLEL = linalg.IteratorTypeAttr(linalg.IteratorType.PARALLEL)
+
+
+class GeneralizeNamedOp(RewritePattern):
+    """Fires on every structured op but linalg.generic and fills: it becomes a generic."""
+
+    def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter) -> None:
+        if not isinstance(op, LinalgStructuredOperation) or isinstance(
+            op, linalg.GenericOp | linalg.FillOp
+        ):
+            return
+        if not op.res:
+            return
+        body = _transposing_body(op) if isinstance(op, linalg.TransposeOp) else op.body.clone()
+        generic = GenericOp(
+            op.inputs,
+            op.outputs,
+            body,
+            op.get_indexing_maps(),
+            op.get_iterator_types(),
+            op.res.types,
+        )
+        generic.location = op.location
+        rewriter.replace(op, generic)
+
+
+def _transposing_body(op: linalg.TransposeOp) -> Region:
+    element = cast(TensorType[Attribute], op.res[0].type).element_type
+    block = Block(arg_types=[element, element])
+    block.add_op(linalg.YieldOp(block.args[0]))
+    return Region(block)
+
+
+def permutation_of(op: Operation) -> tuple[int, ...] | None:
+    """The source axis of each result axis, if `op` is a generic that only transposes; else None."""
+    if not isinstance(op, linalg.GenericOp) or len(op.inputs) != 1 or len(op.outputs) != 1:
+        return None
+    terminator = op.body.block.last_op
+    if not isinstance(terminator, linalg.YieldOp):
+        return None
+    if terminator.operands[0] is not op.body.block.args[0]:
+        return None
+    source, result = (attr.data for attr in op.indexing_maps)
+    if not (_permutes(source) and _permutes(result)):
+        return None
+    axis_of = {cast(AffineDimExpr, e).position: i for i, e in enumerate(source.results)}
+    return tuple(axis_of[cast(AffineDimExpr, expr).position] for expr in result.results)
+
+
+def _permutes(map_: AffineMap) -> bool:
+    dims = [expr.position for expr in map_.results if isinstance(expr, AffineDimExpr)]
+    return sorted(dims) == list(range(map_.num_dims)) and len(dims) == len(map_.results)
+
+
+class FoldTranspose(RewritePattern):
+    """Fires on a generic that reads a transposed tensor: it reads the tensor, by another map."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: linalg.GenericOp, rewriter: PatternRewriter) -> None:
+        maps = [attr.data for attr in op.indexing_maps]
+        inputs = list(op.inputs)
+        for number, value in enumerate(inputs):
+            permutation = permutation_of(value.owner) if isinstance(value.owner, Operation) else None
+            if permutation is None or not isinstance(value.owner, linalg.GenericOp):
+                continue
+            axes: list[AffineExpr] = list(maps[number].results)
+            for result_axis, source_axis in enumerate(permutation):
+                axes[source_axis] = maps[number].results[result_axis]
+            maps[number] = AffineMap(maps[number].num_dims, 0, tuple(axes))
+            inputs[number] = value.owner.inputs[0]
+        if inputs == list(op.inputs):
+            return
+        op.operands = [*inputs, *op.outputs]
+        op.properties["indexing_maps"] = ArrayAttr([AffineMapAttr(map_) for map_ in maps])
+        rewriter.notify_op_modified(op)
+
+
+class CollapseBeforeTranspose(RewritePattern):
+    """Fires on a collapse_shape of a transposed tensor whose groups the permutation keeps whole.
+
+    The tensor is collapsed first and transposed then, so that the transpose meets its reader.
+    """
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: tensor.CollapseShapeOp, rewriter: PatternRewriter) -> None:
+        owner = op.src.owner
+        permutation = permutation_of(owner) if isinstance(owner, Operation) else None
+        if permutation is None or not isinstance(owner, linalg.GenericOp):
+            return
+        groups = [[permutation[axis.value.data] for axis in group] for group in op.reassociation]
+        if any(group != list(range(group[0], group[0] + len(group))) for group in groups):
+            return
+        result = cast(TensorType[Attribute], op.result.type)
+        order = sorted(range(len(groups)), key=lambda i: groups[i][0])
+        shape = [result.get_shape()[i] for i in order]
+        reassociation = ArrayAttr(
+            [ArrayAttr([IntegerAttr(axis, i64) for axis in groups[i]]) for i in order]
+        )
+        collapsed = tensor.CollapseShapeOp.build(
+            operands=[owner.inputs[0]],
+            result_types=[TensorType(result.element_type, shape)],
+            properties={"reassociation": reassociation},
+        )
+        empty = tensor.EmptyOp([], result)
+        rank = len(groups)
+        source_map = AffineMap(rank, 0, tuple(AffineDimExpr(i) for i in order))
+        block = Block(arg_types=[result.element_type] * 2)
+        block.add_op(linalg.YieldOp(block.args[0]))
+        transposed = GenericOp(
+            [collapsed.result],
+            [empty.tensor],
+            Region(block),
+            [AffineMapAttr(source_map), AffineMapAttr(AffineMap.identity(rank))],
+            [PARALLEL] * rank,
+            [result],
+        )
+        rewriter.replace(op, [collapsed, empty, transposed])
+
+
+class SplitFactor(RewritePattern):
+    """Fires on a contraction one of whose factors is computed in its body from its inputs.
+
+    The factor gets a generic of its own before the contraction, over the loops it depends on.
+    """
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: linalg.GenericOp, rewriter: PatternRewriter) -> None:
+        product = _product(op)
+        if product is None:
+            return
+        for factor in product.operands:
+            value = _narrowest(factor)
+            if isinstance(value, BlockArgument):
+                continue
+            used = _inputs_behind(value, op.body.block)
+            if used and op.body.block.args[-1] not in used:
+                _split(op, value, sorted(used, key=lambda arg: arg.index), rewriter)
+                return
+
+
+def _product(op: linalg.GenericOp) -> arith.MulfOp | None:
+    """The product that a contraction's body adds to its accumulator."""
+    terminator = op.body.block.last_op
+    if not isinstance(terminator, linalg.YieldOp) or len(op.outputs) != 1:
+        return None
+    addition = terminator.operands[0].owner
+    if not isinstance(addition, arith.AddfOp) or len(op.inputs) < 2:
+        return None
+    accumulator = op.body.block.args[-1]
+    for summand, other in ((addition.lhs, addition.rhs), (addition.rhs, addition.lhs)):
+        if other is accumulator and isinstance(summand.owner, arith.MulfOp):
+            return summand.owner
+    return None
+
+
+def _narrowest(value: SSAValue) -> SSAValue:
+    """`value`, or what it extends: the narrower tensor is the one to keep."""
+    return value.owner.input if isinstance(value.owner, arith.ExtFOp) else value
+
+
+def _inputs_behind(value: SSAValue, block: Block) -> set[BlockArgument]:
+    """Arguments of `block` that `value` is computed from."""
+    if isinstance(value, BlockArgument):
+        return {value} if value.block is block else set()
+    owner = value.owner
+    if not isinstance(owner, Operation) or owner.parent_block() is not block:
+        return set()
+    return {arg for operand in owner.operands for arg in _inputs_behind(operand, block)}
+
+
+def _split(
+    op: linalg.GenericOp, value: SSAValue, used: Sequence[BlockArgument], rewriter: PatternRewriter
+) -> None:
+    maps = [attr.data for attr in op.indexing_maps]
+    sizes = _loop_sizes(op)
+    dims = sorted({dim for arg in used for dim in maps[arg.index].used_dims()})
+    place = {dim: AffineDimExpr(i) for i, dim in enumerate(dims)}
+    renamed = [place.get(dim, AffineDimExpr(0)) for dim in range(maps[0].num_dims)]
+    result = TensorType(value.type, [sizes[dim] for dim in dims])
+    empty = tensor.EmptyOp([], result)
+    block = Block(arg_types=[*(arg.type for arg in used), value.type])
+    copies: dict[SSAValue, SSAValue] = dict(zip(used, block.args, strict=False))
+    block.add_op(linalg.YieldOp(_copied(value, op.body.block, copies, block)))
+    factor = GenericOp(
+        [op.inputs[arg.index] for arg in used],
+        [empty.tensor],
+        Region(block),
+        [
+            *(
+                AffineMapAttr(maps[arg.index].replace_dims_and_symbols(renamed, [], len(dims), 0))
+                for arg in used
+            ),
+            AffineMapAttr(AffineMap.identity(len(dims))),
+        ],
+        [PARALLEL] * len(dims),
+        [result],
+    )
+    factor.location = op.location
+    contraction = _with_factor(op, value, factor.results[0], dims)
+    rewriter.replace(op, [empty, factor, contraction])
+
+
+def _with_factor(
+    op: linalg.GenericOp, value: SSAValue, factor: SSAValue, dims: Sequence[int]
+) -> GenericOp:
+    """The contraction that reads `factor` in place of computing `value`, less unused inputs."""
+    maps = [attr.data for attr in op.indexing_maps]
+    factor_map = AffineMap(maps[0].num_dims, 0, tuple(AffineDimExpr(dim) for dim in dims))
+    count = len(op.inputs)
+    body = op.body.block
+    block = Block(arg_types=[value.type, *(arg.type for arg in body.args)])
+    copies: dict[SSAValue, SSAValue] = dict(zip(body.args, block.args[1:], strict=True))
+    copies[value] = block.args[0]
+    terminator = cast(linalg.YieldOp, body.last_op)
+    block.add_op(linalg.YieldOp(_copied(terminator.operands[0], body, copies, block)))
+    kept = [i for i in range(count) if block.args[i + 1].uses]
+    for number in reversed(range(count)):
+        if number not in kept:
+            block.erase_arg(block.args[number + 1])
+    generic = GenericOp(
+        [factor, *(op.inputs[i] for i in kept)],
+        op.outputs,
+        Region(block),
+        [AffineMapAttr(m) for m in (factor_map, *(maps[i] for i in kept), *maps[count:])],
+        op.iterator_types,
+        op.res.types,
+    )
+    generic.location = op.location
+    return generic
+
+
+def _copied(
+    value: SSAValue, source: Block, copies: dict[SSAValue, SSAValue], target: Block
+) -> SSAValue:
+    """`value`, computed at the end of `target` by copies of the ops of `source` that it needs."""
+    if value in copies:
+        return copies[value]
+    owner = value.owner
+    if not isinstance(owner, Operation) or owner.parent_block() is not source:
+        return value
+    for operand in owner.operands:
+        _copied(operand, source, copies, target)
+    clone = owner.clone(value_mapper=copies)
+    target.add_op(clone)
+    copies.update(zip(owner.results, clone.results, strict=True))
+    return copies[value]
+
+
+def _loop_sizes(op: linalg.GenericOp) -> dict[int, int]:
+    sizes: dict[int, int] = {}
+    for value, attr in zip(op.operands, op.indexing_maps, strict=True):
+        if isinstance(value.type, TensorType):
+            for expr, size in zip(attr.data.results, value.type.get_shape(), strict=True):
+                if isinstance(expr, AffineDimExpr):
+                    sizes[expr.position] = size
+    return sizes
+
+
+class RemoveUnused(RewritePattern):
+    """Fires on a generic, an empty tensor or a reshape whose results nothing reads."""
+
+    def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter) -> None:
+        removable = linalg.GenericOp | tensor.EmptyOp | tensor.CollapseShapeOp
+        if isinstance(op, removable) and not any(result.uses for result in op.results):
+            rewriter.erase(op)
+
+
+@dataclass(frozen=True)
+class LinalgNormalizePass(ModulePass):
+    """Bring contractions to plain linalg.generic: acc + ext(a) * ext(b), reading operands as stored.
+
+    1. Named structured ops become generics.
+    2. Transposes fold into the indexing maps of their readers, across collapse_shape too.
+    3. Factors that a contraction's body computes move to generics of their own before it.
+    """
+
+    name = "linalg-normalize"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        PatternRewriteWalker(GeneralizeNamedOp(), apply_recursively=False).rewrite_module(op)
+        patterns = [CollapseBeforeTranspose(), FoldTranspose(), SplitFactor(), RemoveUnused()]
+        PatternRewriteWalker(GreedyRewritePatternApplier(patterns)).rewrite_module(op)
