@@ -5,7 +5,13 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
-from xdsl.dialects.builtin import FileLineColLoc, LocationAttr
+from xdsl.dialects.builtin import (
+    CallSiteLoc,
+    FileLineColLoc,
+    FusedLoc,
+    LocationAttr,
+    NameLoc,
+)
 from xdsl.ir import Operation
 
 
@@ -33,10 +39,19 @@ def place_of(op: Operation) -> Place | None:
 
 
 def place_of_location(location: LocationAttr) -> Place | None:
-    """The file position that a location holds, if it holds one."""
-    if not isinstance(location, FileLineColLoc):
-        return None
-    return Place(location.filename.data, location.line.data, location.column.data)
+    """The first file position that a location holds, if it holds one."""
+    match location:
+        case FileLineColLoc():
+            return Place(location.filename.data, location.line.data, location.column.data)
+        case FusedLoc():
+            places = (place_of_location(part) for part in location.locations)
+            return next((place for place in places if place is not None), None)
+        case NameLoc():
+            return place_of_location(location.child_loc)
+        case CallSiteLoc():
+            return place_of_location(location.callee)
+        case _:
+            return None
 
 
 class DiagnosticError(Exception):

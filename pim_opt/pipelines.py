@@ -1,0 +1,42 @@
+"""Named pipelines: what stands behind a name in a pass pipeline."""
+
+from collections.abc import Callable, Mapping
+
+from pim_opt.pipeline_spec import OptionSpec, PassSpec
+
+Options = Mapping[str, OptionSpec]
+
+PIM_COMPILE_OPTIONS = {"device": "attacc", "inputs": "dram", "narrow_to": "", "schedule": ""}
+"""Options of pim-compile and their defaults; empty means not given."""
+
+
+def _stage(name: str, options: Options, *wanted: str) -> PassSpec:
+    """A pass with those of the pipeline's options that it takes."""
+    return PassSpec(name, {key: options[key] for key in wanted if key in options}, 0)
+
+
+def pim_compile(options: Options) -> list[PassSpec]:
+    """From linalg on tensors to command programs."""
+    return [
+        # Contractions in one form, however the frontend wrote them.
+        _stage("linalg-normalize", options),
+        # What the device can run, wrapped; the rest stays on the host.
+        _stage("pim-outline", options, "device", "narrow_to", "inputs"),
+        # How each kernel is distributed and fed.
+        _stage("pim-set-schedule", options, "schedule"),
+        # Loops over groups, cores and local iterations.
+        _stage("pim-distribute", options),
+        # A place for every operand, and what must move to get there.
+        _stage("layout-map-banks", options),
+        _stage("layout-insert-rearrangements", options),
+        _stage("layout-fold-rearrangements", options),
+        # Command programs, with no more barriers than the device needs.
+        _stage("pim-lower-to-commands", options),
+        _stage("pim-schedule-commands", options),
+    ]
+
+
+PIPELINES: dict[str, tuple[Callable[[Options], list[PassSpec]], Mapping[str, str]]] = {
+    "pim-compile": (pim_compile, PIM_COMPILE_OPTIONS),
+}
+"""Name to expansion and options."""

@@ -1,0 +1,178 @@
+"""Translation validation: a module computes the same before and after a pass.
+
+Functions run on random data whose sums no step rounds (small integers), so most differences are
+wrong numbers and not rounding; where a kernel's inputs are not small integers any more, after a
+division say, its results may differ by the rounding error bound of its arithmetic.
+"""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from xdsl.dialects import func
+from xdsl.dialects.builtin import DYNAMIC_INDEX, ModuleOp, TensorType
+from xdsl.ir import Attribute, Operation
+
+from pim_opt.dialects.diagnostics import DiagnosticError, emit_remark
+from pim_opt.dialects.pim import KernelOp
+from pim_opt.sim.evaluate import Evaluator
+from pim_opt.sim.evaluate_scalars import dtype_of_type
+from pim_opt.sim.levels import PimLevels
+from pim_opt.sim.tolerance import kernel_bound, source_bound
+
+Array = NDArray[Any]
+
+PERTURBED_RUNS = 3
+"""Runs with kernel results off by their bounds, which show how errors grow on the way out."""
+
+MARGIN = 4.0
+"""Largest deviation over the largest of so few random runs."""
+
+HOST_ROUNDOFF = 1e-6
+"""Relative error allowed to host arithmetic in f32 that passes may reorder."""
+
+
+class SemanticsError(DiagnosticError):
+    """A pass changed what a function computes."""
+
+    def __init__(self, op: Operation, message: str) -> None:
+        super().__init__(message, op)
+
+
+def functions(module: ModuleOp) -> list[func.FuncOp]:
+    """The functions of a module that have a body."""
+    return [op for op in module.walk() if isinstance(op, func.FuncOp) and op.body.blocks]
+
+
+def has_static_shapes(function: func.FuncOp) -> bool:
+    """Whether all arguments are scalars or tensors of known shape."""
+    return all(
+        not isinstance(t, TensorType) or DYNAMIC_INDEX not in t.get_shape()
+        for t in function.function_type.inputs
+    )
+
+
+def small_integers(function: func.FuncOp, rng: np.random.Generator) -> list[Array]:
+    """Arguments of -1, 0 and 1, half of them 0."""
+    return [_draw(t, lambda s: rng.integers(-1, 2, s) * rng.integers(0, 2, s)) for t in _types(function)]
+
+
+def normal_values(function: func.FuncOp, rng: np.random.Generator) -> list[Array]:
+    """Arguments of normal distribution, scaled so that sums over the last axis stay near 1."""
+    return [_draw(t, lambda s: rng.standard_normal(s) / max(s[-1:] or (1,)) ** 0.25) for t in _types(function)]
+
+
+def _types(function: func.FuncOp) -> Sequence[Attribute]:
+    return function.function_type.inputs.data
+
+
+def _draw(type_: Attribute, draw: Any) -> Array:
+    shape = type_.get_shape() if isinstance(type_, TensorType) else ()
+    element = cast(TensorType[Attribute], type_).element_type if shape or isinstance(
+        type_, TensorType
+    ) else type_
+    return np.asarray(draw(shape)).astype(dtype_of_type(element))
+
+
+def run_function(function: func.FuncOp, arguments: Sequence[Array]) -> list[Array]:
+    """The function's results at whatever level its kernels are."""
+    return Evaluator(PimLevels().handlers()).evaluate_function(function, arguments)
+
+
+def tolerances(function: func.FuncOp, arguments: Sequence[Array]) -> list[float]:
+    """How far each result may be off, given the bounds of the kernels in the function.
+
+    The function runs with every kernel's result off by its bound, by random signs; what that does
+    to the results is what rounding may do.
+    """
+    exact = True
+
+    def perturbed(sign: np.random.Generator | None) -> list[Array]:
+        def shift(kernel: KernelOp, inputs: Sequence[Array], result: Array) -> Array:
+            nonlocal exact
+            value, bound = kernel_bound(kernel, inputs)
+            bound = bound + source_bound(kernel, inputs)
+            exact = exact and not bound.any()
+            signs = 0.0 if sign is None else sign.choice([-1.0, 1.0], result.shape)
+            # In f64, lest rounding hide a shift of less than one unit.
+            return (value + signs * bound).astype(np.float64).astype(result.dtype)
+
+        return Evaluator(PimLevels(shift).handlers()).evaluate_function(function, arguments)
+
+    base = perturbed(None)
+    host = [HOST_ROUNDOFF * _largest(result) for result in base]
+    if exact:
+        return host
+    spread = [0.0] * len(base)
+    for seed in range(PERTURBED_RUNS):
+        shifted = perturbed(np.random.default_rng(seed))
+        spread = [
+            max(s, _largest(np.asarray(b, np.float64) - np.asarray(a, np.float64)))
+            for s, a, b in zip(spread, base, shifted, strict=True)
+        ]
+    return [h + MARGIN * s for h, s in zip(host, spread, strict=True)]
+
+
+def _largest(values: Array) -> float:
+    finite = np.abs(np.asarray(values, np.float64))
+    finite = finite[np.isfinite(finite)]
+    return float(finite.max(initial=0.0))
+
+
+def deviation(found: Array, expected: Array) -> float:
+    """Largest absolute difference; infinite where one is finite or a number and the other not."""
+    a, b = np.asarray(found, np.float64), np.asarray(expected, np.float64)
+    if a.shape != b.shape:
+        return float("inf")
+    same = (a == b) | (np.isnan(a) & np.isnan(b))
+    with np.errstate(invalid="ignore"):
+        difference = np.where(same, 0.0, np.abs(a - b))
+    return float(np.where(np.isnan(difference), np.inf, difference).max(initial=0.0))
+
+
+class SemanticsChecker:
+    """Runs every function before the first pass and after each, and compares."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self._seed = seed
+        self._arguments: dict[str, list[Array]] = {}
+        self._expected: dict[str, list[Array]] = {}
+        self._tolerance: dict[str, list[float]] = {}
+
+    def check(self, module: ModuleOp, stage: str) -> None:
+        """Compare with the stage before; the first call only takes note.
+
+        Raises:
+            SemanticsError: at the function whose numbers changed.
+            DiagnosticError: an op that cannot be evaluated.
+        """
+        for function in functions(module):
+            if not has_static_shapes(function):
+                emit_remark(function, "has a dynamic shape, so its semantics are not checked")
+                continue
+            self._check(function, stage)
+
+    def _check(self, function: func.FuncOp, stage: str) -> None:
+        name = function.sym_name.data
+        if name not in self._arguments:
+            rng = np.random.default_rng(self._seed)
+            self._arguments[name] = small_integers(function, rng)
+            self._expected[name] = run_function(function, self._arguments[name])
+            return
+        arguments = self._arguments[name]
+        results = run_function(function, arguments)
+        if name not in self._tolerance and any(isinstance(op, KernelOp) for op in function.walk()):
+            self._tolerance[name] = tolerances(function, arguments)
+        allowed = self._tolerance.get(name)
+        for number, (found, expected) in enumerate(
+            zip(results, self._expected[name], strict=True)
+        ):
+            limit = HOST_ROUNDOFF * _largest(expected) if allowed is None else allowed[number]
+            off = deviation(found, expected)
+            if off > limit:
+                raise SemanticsError(
+                    function,
+                    f"{stage} changes result {number} of '{name}' by up to {off:.3g}, where rounding"
+                    f" allows {limit:.3g}",
+                )
