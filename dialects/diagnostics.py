@@ -4,8 +4,10 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import cast
 
 from xdsl.dialects.builtin import (
+    ArrayAttr,
     CallSiteLoc,
     FileLineColLoc,
     FusedLoc,
@@ -44,12 +46,13 @@ def place_of_location(location: LocationAttr) -> Place | None:
         case FileLineColLoc():
             return Place(location.filename.data, location.line.data, location.column.data)
         case FusedLoc():
-            places = (place_of_location(part) for part in location.locations)
+            parts = cast(ArrayAttr[LocationAttr], location.locations)
+            places = (place_of_location(part) for part in parts)
             return next((place for place in places if place is not None), None)
         case NameLoc():
-            return place_of_location(location.child_loc)
+            return place_of_location(cast(LocationAttr, location.location))
         case CallSiteLoc():
-            return place_of_location(location.callee)
+            return place_of_location(cast(LocationAttr, location.callee))
         case _:
             return None
 

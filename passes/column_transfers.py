@@ -25,6 +25,14 @@ from pim_opt.passes.program_builder import (
 
 
 @dataclass(frozen=True)
+class _Place:
+    """A place along hardware targets, and its coordinates along single levels."""
+
+    linear: dict[Target, AffineExpr]
+    levels: dict[str, AffineExpr]
+
+
+@dataclass(frozen=True)
 class Transfer:
     """What one transfer issues: `command` for every column of `placement`."""
 
@@ -69,17 +77,18 @@ class Transfer:
 
     def emit(self, builder: ProgramBuilder, group: AffineExpr, staging: SSAValue) -> None:
         """The commands of one group, inside a section that runs on `groups` groups."""
-        with builder.repeat(self.columns) as column, self._places(builder, group) as linear:
-            element = self._element(builder.lane, column, linear)
-            with builder.when(self._guards(column, linear)):
-                coordinates = level_coordinates(linear, self._level_sizes)
-                core = [
-                    ZERO if level.short in self.spans else coordinates.get(level.short, ZERO)
-                    for level in self.device.core_levels
-                ]
-                row, place, operands = self._local_address(column)
+        with builder.repeat(self.columns) as column, self._places(builder, group) as place:
+            element = self._element(builder.lane, column, place.linear)
+            with builder.when(self._guards(column, place.linear)):
+                core = [place.levels.get(level.short, ZERO) for level in self.device.core_levels]
+                row, within_row, operands = self._local_address(column)
                 builder.issue(
-                    self.command, [*core, row, place], operands, staging, element, self._valid_lanes
+                    self.command,
+                    [*core, row, within_row],
+                    operands,
+                    staging,
+                    element,
+                    self._valid_lanes,
                 )
 
     @property
@@ -101,30 +110,34 @@ class Transfer:
         return ZERO, ZERO, [self.slot_base + column] if operands else []
 
     @contextmanager
-    def _places(
-        self, builder: ProgramBuilder, group: AffineExpr
-    ) -> Generator[dict[Target, AffineExpr]]:
-        """One loop per target inside the group; gives the position along every target.
+    def _places(self, builder: ProgramBuilder, group: AffineExpr) -> Generator["_Place"]:
+        """One loop per target inside the group; gives the place that the loops have reached.
 
         Targets, and the levels of a target that is used whole, go round in the order in which the
         host's own addresses do, so that neighbouring commands use different buses.
         """
-        linear: dict[Target, AffineExpr] = {}
+        place = _Place({}, {})
         with ExitStack() as stack:
             for target in sorted(self.hardware_targets, key=self._rank, reverse=True):
                 if set(target) <= self.spans:
                     continue
-                if target == (self.group,):
-                    linear[target] = group
-                elif self._is_whole(target):
-                    inside = [level for level in target if level != self.group]
+                inside = sorted((lv for lv in target if lv != self.group), key=self._host_order.index)
+                if self._is_whole(target):
                     count = prod(self._level_sizes[level] for level in inside)
-                    counter = stack.enter_context(builder.repeat(count))
-                    linear[target] = self._whole_position(target, counter, group)
+                    counter = stack.enter_context(builder.repeat(count)) if inside else ZERO
+                    levels = level_coordinates(tuple(inside[::-1]), counter, self._level_sizes)
+                    if self.group in target:
+                        levels[self.group] = group
+                    place.linear[target] = self._position(target, levels)
+                elif target == (self.group,):
+                    levels = {self.group: group}
+                    place.linear[target] = group
                 else:
-                    extent = self.placement.extent(target)
-                    linear[target] = stack.enter_context(builder.repeat(extent))
-            yield linear
+                    counter = stack.enter_context(builder.repeat(self.placement.extent(target)))
+                    levels = level_coordinates(target, counter, self._level_sizes)
+                    place.linear[target] = counter
+                place.levels.update(levels)
+            yield place
 
     def _rank(self, target: Target) -> int:
         return min(self._host_order.index(level) for level in target)
@@ -138,22 +151,14 @@ class Transfer:
         """Whether every member of every level of `target` has a place."""
         return self.placement.extent(target) == prod(self._level_sizes[lv] for lv in target)
 
-    def _whole_position(
-        self, target: Target, counter: AffineExpr, group: AffineExpr
-    ) -> AffineExpr:
-        """Position along a target whose levels `counter` runs over in the host's order."""
-        weights = {
-            level: prod(self._level_sizes[other] for other in target[i + 1 :])
-            for i, level in enumerate(target)
-        }
-        inside = sorted((lv for lv in target if lv != self.group), key=self._host_order.index)
-        terms = [group * weights[self.group]] if self.group in target else []
-        step = 1
-        for number, level in enumerate(inside):
-            size = None if number == len(inside) - 1 else self._level_sizes[level]
-            terms.append(digit(counter, step, size) * weights[level])
-            step *= self._level_sizes[level]
-        return total(terms)
+    def _position(self, target: Target, levels: Mapping[str, AffineExpr]) -> AffineExpr:
+        """Position along a target, whose last level runs fastest."""
+        return total(
+            [
+                levels[level] * prod(self._level_sizes[other] for other in target[i + 1 :])
+                for i, level in enumerate(target)
+            ]
+        )
 
     def _element(
         self, lane: AffineExpr, column: AffineExpr, linear: Mapping[Target, AffineExpr]

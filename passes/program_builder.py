@@ -119,13 +119,12 @@ def unflatten(index: AffineExpr, shape: Sequence[int]) -> list[AffineExpr]:
 
 
 def level_coordinates(
-    linear: Mapping[tuple[str, ...], AffineExpr], sizes: Mapping[str, int]
+    target: Sequence[str], index: AffineExpr, sizes: Mapping[str, int]
 ) -> dict[str, AffineExpr]:
-    """Coordinates along single levels from positions along targets, whose last level runs fastest."""
+    """Coordinates along the levels of `target`, whose last runs fastest, of a position along it."""
     result: dict[str, AffineExpr] = {}
-    for target, index in linear.items():
-        weight = 1
-        for number, level in reversed(tuple(enumerate(target))):
-            result[level] = digit(index, weight, sizes[level] if number else None)
-            weight *= sizes[level]
+    weight = 1
+    for number, level in reversed(tuple(enumerate(target))):
+        result[level] = digit(index, weight, sizes[level] if number else None)
+        weight *= sizes[level]
     return result

@@ -1,1 +1,24 @@
-"""pim-opt: a tensor compiler for Processing-In-Memory DRAM."""
+"""pim-opt: a tensor compiler for Processing-In-Memory DRAM.
+
+    import pim_opt
+    compiled = pim_opt.compile(Path("gemv.mlir"), device="attacc")
+    report = pim_opt.run(compiled)
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pim_opt.api import Compiled, KernelReport, RunReport, compile, run
+    from pim_opt.devices import Device, load_device
+
+__all__ = ["Compiled", "Device", "KernelReport", "RunReport", "compile", "load_device", "run"]
+
+
+def __getattr__(name: str) -> Any:
+    # Imported when first asked for: the tools start without them.
+    import importlib  # noqa: PLC0415
+
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = "pim_opt.devices" if name in ("Device", "load_device") else "pim_opt.api"
+    return getattr(importlib.import_module(module), name)

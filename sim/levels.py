@@ -33,11 +33,11 @@ Array = NDArray[Any]
 class PimLevels:
     """Handlers that make an Evaluator run kernels at any level.
 
-    `on_kernel` sees every kernel's inputs and result and may replace the result; `executions` keeps
-    what every executed command program took, by kernel label.
+    `instead` computes a kernel's result in place of its body; `executions` keeps what every executed
+    command program took, by kernel label.
     """
 
-    on_kernel: Callable[[KernelOp, Sequence[Array], Array], Array] | None = None
+    instead: Callable[[KernelOp, Sequence[Array]], Array] | None = None
     executions: dict[str, Execution] = field(default_factory=dict[str, Execution])
 
     def handlers(self) -> dict[str, Handler]:
@@ -56,10 +56,9 @@ class PimLevels:
     def _kernel(self, evaluator: Evaluator, op: Operation, env: Environment) -> Sequence[Value]:
         kernel = cast(KernelOp, op)
         inputs = [cast(Array, env[value]) for value in kernel.inputs]
-        (result,) = evaluator.evaluate_block(kernel.body.block, inputs)
-        if self.on_kernel is not None:
-            result = self.on_kernel(kernel, inputs, cast(Array, result))
-        return [result]
+        if self.instead is not None:
+            return [self.instead(kernel, inputs)]
+        return evaluator.evaluate_block(kernel.body.block, inputs)
 
     def _program(self, evaluator: Evaluator, op: Operation, env: Environment) -> Sequence[Value]:
         program = cast(ProgramOp, op)

@@ -5,7 +5,7 @@ wrong numbers and not rounding; where a kernel's inputs are not small integers a
 division say, its results may differ by the rounding error bound of its arithmetic.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -55,24 +55,29 @@ def has_static_shapes(function: func.FuncOp) -> bool:
 
 def small_integers(function: func.FuncOp, rng: np.random.Generator) -> list[Array]:
     """Arguments of -1, 0 and 1, half of them 0."""
-    return [_draw(t, lambda s: rng.integers(-1, 2, s) * rng.integers(0, 2, s)) for t in _types(function)]
+    return _arguments(function, lambda shape: rng.integers(-1, 2, shape) * rng.integers(0, 2, shape))
 
 
 def normal_values(function: func.FuncOp, rng: np.random.Generator) -> list[Array]:
-    """Arguments of normal distribution, scaled so that sums over the last axis stay near 1."""
-    return [_draw(t, lambda s: rng.standard_normal(s) / max(s[-1:] or (1,)) ** 0.25) for t in _types(function)]
+    """Arguments of normal distribution, scaled so that products summed over an axis stay near 1."""
+
+    def draw(shape: tuple[int, ...]) -> Array:
+        longest = max(shape, default=1)
+        return rng.standard_normal(shape) / max(longest, 1) ** 0.25
+
+    return _arguments(function, draw)
 
 
-def _types(function: func.FuncOp) -> Sequence[Attribute]:
-    return function.function_type.inputs.data
-
-
-def _draw(type_: Attribute, draw: Any) -> Array:
-    shape = type_.get_shape() if isinstance(type_, TensorType) else ()
-    element = cast(TensorType[Attribute], type_).element_type if shape or isinstance(
-        type_, TensorType
-    ) else type_
-    return np.asarray(draw(shape)).astype(dtype_of_type(element))
+def _arguments(
+    function: func.FuncOp, draw: Callable[[tuple[int, ...]], Array]
+) -> list[Array]:
+    result: list[Array] = []
+    for type_ in function.function_type.inputs:
+        tensor = isinstance(type_, TensorType)
+        shape = type_.get_shape() if tensor else ()
+        element = cast(TensorType[Attribute], type_).element_type if tensor else type_
+        result.append(np.asarray(draw(shape)).astype(dtype_of_type(element)))
+    return result
 
 
 def run_function(function: func.FuncOp, arguments: Sequence[Array]) -> list[Array]:
@@ -89,16 +94,15 @@ def tolerances(function: func.FuncOp, arguments: Sequence[Array]) -> list[float]
     exact = True
 
     def perturbed(sign: np.random.Generator | None) -> list[Array]:
-        def shift(kernel: KernelOp, inputs: Sequence[Array], result: Array) -> Array:
+        def shifted_kernel(kernel: KernelOp, inputs: Sequence[Array]) -> Array:
             nonlocal exact
             value, bound = kernel_bound(kernel, inputs)
             bound = bound + source_bound(kernel, inputs)
             exact = exact and not bound.any()
-            signs = 0.0 if sign is None else sign.choice([-1.0, 1.0], result.shape)
-            # In f64, lest rounding hide a shift of less than one unit.
-            return (value + signs * bound).astype(np.float64).astype(result.dtype)
+            signs = 0.0 if sign is None else sign.choice([-1.0, 1.0], value.shape)
+            return (value + signs * bound).astype(inputs[0].dtype)
 
-        return Evaluator(PimLevels(shift).handlers()).evaluate_function(function, arguments)
+        return Evaluator(PimLevels(shifted_kernel).handlers()).evaluate_function(function, arguments)
 
     base = perturbed(None)
     host = [HOST_ROUNDOFF * _largest(result) for result in base]

@@ -1,0 +1,275 @@
+"""The compiler as a library: compile a module, run it, and get typed reports of both."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from xdsl.context import Context
+from xdsl.dialects import arith, func, linalg, tensor
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Operation
+
+from pim_opt.cost.floor import contraction_floor_cycles
+from pim_opt.devices import DeviceError, load_device
+from pim_opt.diagnostics import Diagnostic, diagnosed, failure, from_remark, verify
+from pim_opt.dialects import mlir_bridge
+from pim_opt.dialects.diagnostics import place_of, remarks_to
+from pim_opt.dialects.pim import KernelOp
+from pim_opt.parsing import make_context, parse_module
+from pim_opt.pass_options import expand, make_pass
+from pim_opt.passes.kernel_access import element_of, kernels, mapping_of, shape_of
+from pim_opt.pipeline_spec import OptionSpec, PassSpec
+from pim_opt.sim.evaluate import Evaluator
+from pim_opt.sim.functional import Execution
+from pim_opt.sim.levels import PimLevels
+from pim_opt.sim.semantics import (
+    deviation,
+    functions,
+    has_static_shapes,
+    normal_values,
+    run_function,
+    tolerances,
+)
+
+Array = NDArray[Any]
+
+_NO_WORK = (arith.ConstantOp, tensor.EmptyOp, tensor.CollapseShapeOp, tensor.ExpandShapeOp,
+            linalg.FillOp, func.ReturnOp)  # fmt: skip
+"""Ops of a function that cost the host nothing worth listing."""
+
+
+@dataclass(frozen=True)
+class KernelReport:
+    """One offloaded kernel."""
+
+    name: str
+    pattern: str
+    shape: dict[str, int]
+    """Size by loop dimension."""
+    schedule: str
+    floor_cycles: int
+    """Cycles that its multiplications take at best, on all cores at once."""
+    resident_bytes: int
+    """Bytes placed in PIM memory once, before the first call."""
+    commands: dict[str, int] = field(default_factory=dict[str, int])
+    """Commands issued by kind; empty unless the kernel was run."""
+    rearranged_bytes: int = 0
+    """Bytes that commands moved between host, banks and buffers."""
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A module whose kernels are command programs."""
+
+    module: ModuleOp
+    original: ModuleOp
+    """The module as it was read."""
+    context: Context
+    device: str
+    kernels: tuple[KernelReport, ...]
+    host_ops: tuple[str, ...]
+    """Ops that stay on the host, with their places."""
+    remarks: tuple[Diagnostic, ...]
+
+    def __str__(self) -> str:
+        return str(self.module)
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """A compiled function, executed and compared with the host's numbers."""
+
+    device: str
+    kernels: tuple[KernelReport, ...]
+    host_ops: tuple[str, ...]
+    max_abs_error: float
+    max_rel_error: float
+    """Largest absolute error of a result over that result's largest magnitude."""
+    tolerance: float
+    """What rounding allows `max_abs_error` to be."""
+    ok: bool
+    results: tuple[Array, ...] = field(repr=False)
+    remarks: tuple[Diagnostic, ...] = ()
+
+    def as_json(self) -> dict[str, object]:
+        """The report without arrays, ready for json.dumps."""
+        shown = asdict(self)
+        del shown["results"], shown["remarks"]
+        for kernel in shown["kernels"]:
+            del kernel["resident_bytes"]
+        return shown
+
+
+def read_module(source: str | Path | ModuleOp, context: Context) -> tuple[ModuleOp, str]:
+    """A module from a path, from MLIR text or as it is; and a name for messages.
+
+    Raises:
+        Failure: the file cannot be read, or the text is not a valid module.
+    """
+    if isinstance(source, ModuleOp):
+        return source, "<module>"
+    name = str(source) if isinstance(source, Path) else "<text>"
+    try:
+        text = source.read_text(encoding="utf-8") if isinstance(source, Path) else source
+    except (OSError, UnicodeDecodeError) as error:
+        raise failure(f"cannot read '{source}': {error}") from error
+    with diagnosed(name):
+        module = parse_module(text, name, context)
+    verify(module, name)
+    return module, name
+
+
+def compile(
+    source: str | Path | ModuleOp,
+    *,
+    device: str = "attacc",
+    schedule: str | None = None,
+    narrow_to: str | None = None,
+    inputs: str = "dram",
+) -> Compiled:
+    """Compile a module: what the device can run becomes command programs.
+
+    Args:
+        source: a path, MLIR text, or a module.
+        device: a known device's name, or the path of a device file.
+        schedule: one line of text for all kernels; by default the device's hand mapping.
+        narrow_to: element type that f32 contractions may be rounded to, "f16" say.
+        inputs: where streamed operands start: "dram" (host layout) or "host".
+
+    Raises:
+        Failure: whatever is wrong with source, device or schedule, with its place.
+    """
+    context = make_context()
+    original, name = read_module(source, context)
+    module = original.clone()
+    try:
+        load_device(device)
+    except DeviceError as error:
+        raise failure(str(error)) from error
+    given = {"device": device, "schedule": schedule, "narrow_to": narrow_to, "inputs": inputs}
+    options = {k: OptionSpec(v, 0, quoted=True) for k, v in given.items() if v is not None}
+    specs = [PassSpec("mlir", {}, 0)] if mlir_bridge.available() else []
+    specs += expand([PassSpec("pim-compile", options, 0)], "")
+    remarks: list[Diagnostic] = []
+    with diagnosed(name), remarks_to(lambda remark: remarks.append(from_remark(remark))):
+        for spec in specs:
+            make_pass(spec, "").apply(context, module)
+            verify(module, name)
+        reports = tuple(_kernel_report(kernel) for kernel in kernels(module))
+    return Compiled(module, original, context, device, reports, _host_ops(module), tuple(remarks))
+
+
+def _kernel_report(kernel: KernelOp) -> KernelReport:
+    mapping = mapping_of(kernel)
+    resident = sum(
+        int(np.prod(mapping.padded_shape(access))) * element_of(value).bitwidth // 8
+        for number, (value, access) in enumerate(
+            zip(kernel.inputs, (mapping.kernel.vector, mapping.kernel.matrix), strict=True)
+        )
+        if number in kernel.resident_operands
+    )
+    return KernelReport(
+        kernel.label.data,
+        "contraction",
+        {dim.name: dim.size for dim in mapping.kernel.dims},
+        str(mapping.schedule),
+        contraction_floor_cycles(mapping.kernel, mapping.device, mapping.column_elements),
+        resident,
+    )
+
+
+def _host_ops(module: ModuleOp) -> tuple[str, ...]:
+    found: list[str] = []
+    for function in functions(module):
+        for op in function.body.block.ops:
+            if not isinstance(op, (*_NO_WORK, KernelOp)) and not _is_fill(op):
+                place = place_of(op)
+                where = "" if place is None else f" (line {place.line})"
+                found.append(f"{op.name}{where}")
+    return tuple(found)
+
+
+def _is_fill(op: Operation) -> bool:
+    return isinstance(op, linalg.GenericOp) and not op.inputs
+
+
+def run(
+    source: str | Path | ModuleOp | Compiled,
+    *,
+    arguments: Sequence[Array] | None = None,
+    seed: int = 0,
+    **options: Any,
+) -> RunReport:
+    """Compile, execute on the functional simulator, and compare with the host's own numbers.
+
+    Args:
+        source: what to compile, or what was compiled.
+        arguments: of the module's only function; random ones by default.
+        seed: of the random arguments.
+        options: as for `compile`.
+
+    Raises:
+        Failure: as for `compile`; or the module has not one function of static shape.
+    """
+    compiled = source if isinstance(source, Compiled) else compile(source, **options)
+    original = _only_function(compiled.original)
+    function = _only_function(compiled.module)
+    if arguments is None:
+        arguments = normal_values(original, np.random.default_rng(seed))
+    with diagnosed("<module>"):
+        expected = run_function(original, arguments)
+        levels = PimLevels()
+        results = Evaluator(levels.handlers()).evaluate_function(function, arguments)
+        allowed = tolerances(function, arguments)
+    errors = [deviation(a, b) for a, b in zip(results, expected, strict=True)]
+    scale = [float(np.abs(np.nan_to_num(e.astype(np.float64))).max(initial=0)) for e in expected]
+    # The result that is worst against what it is allowed speaks for all.
+    worst = max(
+        range(len(errors)), key=lambda i: errors[i] / allowed[i] if allowed[i] else errors[i]
+    )
+    return RunReport(
+        compiled.device,
+        tuple(_with_execution(k, levels.executions[k.name]) for k in compiled.kernels),
+        compiled.host_ops,
+        errors[worst],
+        max((e / s for e, s in zip(errors, scale, strict=True) if s), default=0.0),
+        allowed[worst],
+        all(error <= limit for error, limit in zip(errors, allowed, strict=True)),
+        tuple(results),
+        compiled.remarks,
+    )
+
+
+def _only_function(module: ModuleOp) -> func.FuncOp:
+    found = functions(module)
+    if len(found) != 1:
+        names = ", ".join(function.sym_name.data for function in found) or "none"
+        raise failure(f"the module has {len(found)} functions ({names}); expected one to run")
+    if not has_static_shapes(found[0]):
+        raise failure(
+            f"'{found[0].sym_name.data}' has arguments of dynamic shape, and no sizes to run it with",
+            place_of(found[0]),
+        )
+    return found[0]
+
+
+def _with_execution(kernel: KernelReport, execution: Execution) -> KernelReport:
+    commands = dict(sorted(Counter(execution.commands).items()))
+    commands = {name: count for name, count in commands.items() if count}
+    return KernelReport(
+        kernel.name,
+        kernel.pattern,
+        kernel.shape,
+        kernel.schedule,
+        kernel.floor_cycles,
+        kernel.resident_bytes,
+        commands,
+        sum(execution.moved_bytes.values()),
+    )
+
+
+__all__ = ["Compiled", "KernelReport", "RunReport", "compile", "run", "shape_of"]

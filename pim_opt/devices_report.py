@@ -1,0 +1,66 @@
+"""What `pimc devices` shows: all devices in a table, or one in full."""
+
+from typing import Any
+
+from pim_opt.devices import Device, device_names, load_device
+
+
+def devices_json() -> list[dict[str, str]]:
+    """Name and description of every device that comes with the compiler."""
+    return [{"name": n, "description": load_device(n).description} for n in device_names()]
+
+
+def device_json(device: Device) -> dict[str, Any]:
+    """The whole device file as data, with what follows from it."""
+    import msgspec  # noqa: PLC0415
+
+    return msgspec.to_builtins(device) | {"derived": _derived(device)}
+
+
+def _derived(device: Device) -> dict[str, float]:
+    banks = device.groups * device.cores
+    bank_bytes = device.rows * device.columns * device.column_bytes
+    return {
+        "banks": banks,
+        "bank_mib": bank_bytes / 2**20,
+        "capacity_gib": banks * bank_bytes / 2**30,
+        "clock_mhz": round(1e6 / device.clock_ps, 1),
+    }
+
+
+def devices_text() -> str:
+    """One line per device."""
+    entries = devices_json()
+    width = max(len(entry["name"]) for entry in entries)
+    return "\n".join(f"{entry['name']:<{width}}  {entry['description']}" for entry in entries)
+
+
+def device_text(device: Device) -> str:
+    """Organisation, registers, commands and assumptions of one device."""
+    derived = _derived(device)
+    levels = " x ".join(f"{level.name} {level.count}" for level in device.levels)
+    lines = [
+        f"{device.name}: {device.description}",
+        f"  levels     {levels}",
+        f"  bank       {device.rows} rows x {device.columns} columns x {device.column_bytes} bytes",
+        f"  in all     {derived['banks']:.0f} banks, {derived['capacity_gib']:g} GiB,"
+        f" {derived['clock_mhz']:g} MHz",
+        f"  elements   {', '.join(device.elements)}",
+        f"  host       round {', '.join(device.host_layout)}",
+        "  registers",
+    ]
+    for name, register in device.registers.items():
+        halves = f" in {register.halves} halves" if register.halves > 1 else ""
+        lines.append(
+            f"    {name:<9}{register.entries} entries x {register.lanes} {register.element} a"
+            f" {register.per}{halves}"
+        )
+    lines.append("  commands")
+    for name, command in device.commands.items():
+        if command.trace is not None:
+            lines.append(f"    {name:<9}{command.trace:<14}{command.meaning or command.kind}")
+    lines.append(f"  timing     {len(device.timing.constraints)} constraints between commands")
+    lines.append("  assumed")
+    notes = [f"{n}: {r.assumption}" for n, r in device.registers.items() if r.assumption]
+    lines += [f"    {note}" for note in (*notes, *device.assumptions)]
+    return "\n".join(lines)
