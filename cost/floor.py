@@ -16,9 +16,7 @@ def command_interval(device: Device, command: str) -> int:
     return max(intervals, default=1)
 
 
-def contraction_floor_cycles(
-    kernel: Contraction, device: Device, column_elements: int
-) -> int:
+def contraction_floor_cycles(kernel: Contraction, device: Device, column_elements: int) -> int:
     """Cycles in which the matrix's columns can be multiplied at best, on all cores at once.
 
     Columns of the matrix over all cores, times the interval of multiplications; rows, operands,

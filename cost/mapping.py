@@ -78,7 +78,7 @@ class Mapping:
         if mode is None:
             role = self.kernel.dims[self.lane_dim].role
             raise ScheduleError(
-                f"device \"{self.device.name}\" has no units whose lanes run along a {role} dimension"
+                f'device "{self.device.name}" has no units whose lanes run along a {role} dimension'
             )
         return mode
 
@@ -107,7 +107,8 @@ class Mapping:
             if name not in names:
                 shorts = ", ".join(level.short for level in self.device.levels)
                 raise ScheduleError(
-                    f"unknown level '{name}' in '{factor}'; device \"{self.device.name}\" has {shorts}"
+                    f"unknown level '{name}' in '{factor}'; device \"{self.device.name}\" has"
+                    f" {shorts}"
                 )
         return factor.levels
 
@@ -356,17 +357,17 @@ class Mapping:
                 raise ScheduleError(f"'{text}' names a level twice")
             if group in target and len(target) > 1:
                 raise ScheduleError(
-                    f"'{text}' joins {group}, whose members take separate commands, with other levels"
+                    f"'{text}' joins {group}, whose members take separate commands, with others"
                 )
             if self.used(target) > self.size(target):
                 raise ScheduleError(
                     f"the factors over {text} multiply to {self.used(target)}, but device"
-                    f" \"{self.device.name}\" has {self.size(target)}"
+                    f' "{self.device.name}" has {self.size(target)}'
                 )
             for other in self.targets[:i]:
                 if set(other) & set(target):
                     raise ScheduleError(
-                        f"'{'*'.join(other)}' and '{text}' share a level; use one of them throughout"
+                        f"'{'*'.join(other)}' and '{text}' share a level; use one of them"
                     )
 
     def _check_lanes(self) -> None:

@@ -71,8 +71,8 @@ def _path_of(name_or_path: str) -> Path:
         close = difflib.get_close_matches(name_or_path, device_names(), n=1)
         hint = f"did you mean '{close[0]}'? " if close else ""
         raise DeviceError(
-            f"unknown device '{name_or_path}'; {hint}known are {', '.join(device_names())}, or give a"
-            " path that ends in .yaml"
+            f"unknown device '{name_or_path}'; {hint}known are {', '.join(device_names())},"
+            " or give a path that ends in .yaml"
         )
     return _FOLDER / f"{name_or_path}.yaml"
 
@@ -104,8 +104,9 @@ def _merged(base: Data, own: Data) -> Data:
     for key, value in own.items():
         inherited = result.get(key)
         if isinstance(inherited, dict) and isinstance(value, dict):
-            value = _merged(cast(Data, inherited), cast(Data, value))
-        result[key] = value
+            result[key] = _merged(cast(Data, inherited), cast(Data, value))
+        else:
+            result[key] = value
     return result
 
 

@@ -144,7 +144,7 @@ def _expression(node: ast.expr) -> Expression:
         case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if name in FUNCTIONS:
             if len(args) != FUNCTIONS[name]:
                 raise MeaningError(
-                    f"{name} takes {FUNCTIONS[name]} arguments, '{ast.unparse(node)}' has {len(args)}"
+                    f"{name} takes {FUNCTIONS[name]} arguments: '{ast.unparse(node)}'"
                 )
             return Call(name, tuple(_expression(arg) for arg in args))
         case ast.Name() | ast.Subscript():

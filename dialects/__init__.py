@@ -1,1 +1,1 @@
-"""The intermediate representation: the `pim` and `layout` dialects and the mathematics they wrap."""
+"""The intermediate representation: dialects `pim` and `layout`, and the mathematics they wrap."""

@@ -1,6 +1,6 @@
 """The iteration space of a kernel: its loop dimensions, their roles, and which operand uses which.
 
-Pure mathematics, no IR. Dimensions carry short names (`h`, `n`, `k`) by which schedules speak of them.
+Pure mathematics, no IR. Dimensions carry short names (`h`, `n`, `k`) for schedules to speak of.
 """
 
 from collections.abc import Iterable, Sequence
@@ -36,8 +36,8 @@ class Dim:
 class Access:
     """How an operand is indexed: per tensor axis the dimension's number, or None for the index 0.
 
-    A projected permutation: every dimension at most once, so that an element belongs to one point of
-    the dimensions that the operand has.
+    A projected permutation: every dimension at most once, so that an element belongs to one point
+    of the dimensions that the operand has.
     """
 
     axes: tuple[int | None, ...]

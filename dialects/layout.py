@@ -182,7 +182,7 @@ class _LayoutChange(IRDLOperation):
 class BindOp(_LayoutChange):
     """States where a kernel's argument lies when the kernel starts; moves nothing.
 
-        %wp = layout.bind %w resident : tensor<64x32xf16> -> tensor<64x32xf16, #layout.placement<..>>
+    %wp = layout.bind %w resident : tensor<64x32xf16> -> tensor<64x32xf16, #layout.placement<..>>
     """
 
     name = "layout.bind"
@@ -207,7 +207,7 @@ class BindOp(_LayoutChange):
 class UnbindOp(_LayoutChange):
     """Forgets where a kernel's result lies when the kernel ends; moves nothing.
 
-        %r = layout.unbind %y : tensor<64xf16, #layout.placement<..>> -> tensor<64xf16>
+    %r = layout.unbind %y : tensor<64xf16, #layout.placement<..>> -> tensor<64xf16>
     """
 
     name = "layout.unbind"
@@ -227,7 +227,7 @@ class UnbindOp(_LayoutChange):
 class RequireOp(_LayoutChange):
     """A tensor is needed in another place; how it gets there is not decided yet.
 
-        %xp = layout.require %x : tensor<32xf16, #layout.host> -> tensor<32xf16, #layout.placement<..>>
+    %xp = layout.require %x : tensor<32xf16, #layout.host> -> tensor<32xf16, #layout.placement<..>>
     """
 
     name = "layout.require"
@@ -237,7 +237,7 @@ class RequireOp(_LayoutChange):
 
 class _RearrangeCanonicalization(HasCanonicalizationPatternsTrait):
     @classmethod
-    def get_canonicalization_patterns(cls):  # noqa: ANN206
+    def get_canonicalization_patterns(cls):
         from pim_opt.dialects.layout_canonicalize import (  # noqa: PLC0415
             RemoveRearrangeThereAndBack,
             RemoveRearrangeToSamePlace,
@@ -250,8 +250,8 @@ class _RearrangeCanonicalization(HasCanonicalizationPatternsTrait):
 class RearrangeOp(_LayoutChange):
     """Moves a tensor from one place to another, by the strategy named.
 
-        %xp = layout.rearrange multicast %x
-                : tensor<32xf16, #layout.host> -> tensor<32xf16, #layout.placement<..>>
+    %xp = layout.rearrange multicast %x
+            : tensor<32xf16, #layout.host> -> tensor<32xf16, #layout.placement<..>>
     """
 
     name = "layout.rearrange"

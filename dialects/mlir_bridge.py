@@ -22,7 +22,7 @@ IMPORT_PIPELINE = (
 pulls scale factors and divisions into contractions; linalg-normalize takes these out again."""
 
 # Properties that MLIR prints at their default and xDSL's ops do not have.
-_DEFAULT_PROPERTIES = re.compile(r' <\{overflowFlags = #arith\.overflow<none>\}>')
+_DEFAULT_PROPERTIES = re.compile(r" <\{overflowFlags = #arith\.overflow<none>\}>")
 
 
 @lru_cache

@@ -173,7 +173,9 @@ def check_covers(schedule: Schedule, kernel: Contraction) -> None:
     names = [dim.name for dim in kernel.dims]
     for split in schedule.splits:
         if split.dim not in names:
-            raise ScheduleError(f"unknown dimension '{split.dim}'; the kernel has {', '.join(names)}")
+            raise ScheduleError(
+                f"unknown dimension '{split.dim}'; the kernel has {', '.join(names)}"
+            )
     for dim in kernel.dims:
         extent = schedule.split(dim.name).extent
         if extent < dim.size:
@@ -195,9 +197,16 @@ def check_covers(schedule: Schedule, kernel: Contraction) -> None:
 
 
 def _check_lanes(schedule: Schedule) -> None:
-    lanes = [(s.dim, i, len(s.factors)) for s in schedule.splits for i, f in enumerate(s.factors) if f.is_lane]
+    lanes = [
+        (s.dim, i, len(s.factors))
+        for s in schedule.splits
+        for i, f in enumerate(s.factors)
+        if f.is_lane
+    ]
     if len(lanes) != 1:
-        raise ScheduleError(f"{len(lanes)} lane factors; exactly one dimension runs along the lanes")
+        raise ScheduleError(
+            f"{len(lanes)} lane factors; exactly one dimension runs along the lanes"
+        )
     dim, position, count = lanes[0]
     if position != count - 1:
         raise ScheduleError(f"the lane factor of '{dim}' is not its last")

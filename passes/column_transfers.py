@@ -99,9 +99,7 @@ class Transfer:
     def _valid_lanes(self) -> int:
         return min(self.lanes, self.placement.extent(LOCAL))
 
-    def _local_address(
-        self, column: AffineExpr
-    ) -> tuple[AffineExpr, AffineExpr, list[AffineExpr]]:
+    def _local_address(self, column: AffineExpr) -> tuple[AffineExpr, AffineExpr, list[AffineExpr]]:
         """Row, column and index operands of the command for local column `column`."""
         if self.placement.space == BANK:
             columns = self.device.columns
@@ -121,7 +119,9 @@ class Transfer:
             for target in sorted(self.hardware_targets, key=self._rank, reverse=True):
                 if set(target) <= self.spans:
                     continue
-                inside = sorted((lv for lv in target if lv != self.group), key=self._host_order.index)
+                inside = sorted(
+                    (lv for lv in target if lv != self.group), key=self._host_order.index
+                )
                 if self._is_whole(target):
                     count = prod(self._level_sizes[level] for level in inside)
                     counter = stack.enter_context(builder.repeat(count)) if inside else ZERO
@@ -202,9 +202,7 @@ class Transfer:
             return digit(lane, piece.stride, None if whole else size)
         return digit(column * self.lanes + lane, piece.stride, size)
 
-    def _guards(
-        self, column: AffineExpr, linear: Mapping[Target, AffineExpr]
-    ) -> list[AffineExpr]:
+    def _guards(self, column: AffineExpr, linear: Mapping[Target, AffineExpr]) -> list[AffineExpr]:
         """Conditions under which a column of a flat tensor holds any element at all."""
         elements = prod(self.shape)
         if not self.placement.flat or self.placement.padded_shape()[0] - elements < self.lanes:

@@ -13,9 +13,7 @@ from pim_opt.passes.column_transfers import Transfer
 from pim_opt.passes.program_builder import ZERO, ProgramBuilder, digit, total
 
 
-def moments(
-    pieces: Mapping[int, Piece], counters: Sequence[AffineExpr]
-) -> dict[Piece, AffineExpr]:
+def moments(pieces: Mapping[int, Piece], counters: Sequence[AffineExpr]) -> dict[Piece, AffineExpr]:
     """Per digit along time the counter of its loop."""
     return {p: counters[number] for number, p in pieces.items() if p.target == TIME}
 
@@ -138,7 +136,9 @@ class ComputeSection:
     # Addresses
 
     @staticmethod
-    def _local(pieces: Mapping[int, Piece], counters: Sequence[AffineExpr], unit: int) -> AffineExpr:
+    def _local(
+        pieces: Mapping[int, Piece], counters: Sequence[AffineExpr], unit: int
+    ) -> AffineExpr:
         """Local address, in `unit` elements, that the loops have reached."""
         return total(
             [

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 
 from xdsl.builder import ImplicitBuilder
-from xdsl.dialects import arith, linalg, tensor
+from xdsl.dialects import arith, tensor
 from xdsl.dialects.builtin import AffineMapAttr, AnyFloat, FloatAttr, TensorType, f32
+from xdsl.dialects.linalg import ops as linalg
+from xdsl.dialects.linalg.attrs import IteratorType, IteratorTypeAttr
 from xdsl.ir import Attribute, Block, BlockArgument, Region, SSAValue
 from xdsl.ir.affine import AffineMap
 
@@ -37,10 +39,8 @@ def product_sum(
     rank = len(contraction.dims)
     accesses = (contraction.vector, contraction.matrix, contraction.result)
     iterators = [
-        linalg.IteratorTypeAttr(
-            linalg.IteratorType.REDUCTION
-            if dim.role is Role.REDUCTION
-            else linalg.IteratorType.PARALLEL
+        IteratorTypeAttr(
+            IteratorType.REDUCTION if dim.role is Role.REDUCTION else IteratorType.PARALLEL
         )
         for dim in contraction.dims
     ]
@@ -68,7 +68,7 @@ def cast_elements(value: SSAValue, element: AnyFloat) -> SSAValue:
         op = arith.TruncFOp if narrowing else arith.ExtFOp
         linalg.YieldOp(op(block.args[0], element))
     identity = AffineMapAttr(AffineMap.identity(len(shape)))
-    parallel = linalg.IteratorTypeAttr(linalg.IteratorType.PARALLEL)
+    parallel = IteratorTypeAttr(IteratorType.PARALLEL)
     generic = linalg.GenericOp(
         [value],
         [tensor.EmptyOp([], type_).tensor],

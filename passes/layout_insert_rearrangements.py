@@ -60,7 +60,8 @@ class LowerRequire(RewritePattern):
 class LayoutInsertRearrangementsPass(ModulePass):
     """Give every required change of place a strategy.
 
-        %xp = layout.require %x : .., #layout.placement<bank, ..> -> .., #layout.placement<operand, ..>
+        %xp = layout.require %x : .., #layout.placement<bank, ..>
+                               -> .., #layout.placement<operand, ..>
 
     becomes
 

@@ -11,7 +11,14 @@ from xdsl.passes import ModulePass
 from pim_opt.cost.mapping import Mapping
 from pim_opt.devices import Device
 from pim_opt.dialects.diagnostics import DiagnosticError
-from pim_opt.dialects.layout import BindOp, HostAttr, PlacementAttr, RequireOp, UnbindOp, with_layout
+from pim_opt.dialects.layout import (
+    BindOp,
+    HostAttr,
+    PlacementAttr,
+    RequireOp,
+    UnbindOp,
+    with_layout,
+)
 from pim_opt.dialects.pim import CombineOp, DistributeOp, KernelOp, YieldOp
 from pim_opt.dialects.pim.kernel_ops import plain
 from pim_opt.dialects.placement import LOCAL, Placement, interleaved
@@ -42,7 +49,7 @@ class _Rows:
         if self._next > self._device.rows:
             raise DiagnosticError(
                 f"kernel {self._kernel.label} needs rows up to {self._next} of every bank, but"
-                f" device \"{self._device.name}\" has {self._device.rows}",
+                f' device "{self._device.name}" has {self._device.rows}',
                 self._kernel,
             )
         return start
@@ -101,8 +108,8 @@ def kernel_region(distribution: DistributeOp) -> Region:
 class LayoutMapBanksPass(ModulePass):
     """Place every operand of distributed kernels: element to channel, bank, row, column, lane.
 
-    1. Resident matrices take rows of their own from row 0 on; streamed tensors lie in host layout in
-       the rows after all of them; each is required where the cores need it.
+    1. Resident matrices take rows of their own from row 0 on; streamed tensors lie in host layout
+       in the rows after all of them; each is required where the cores need it.
     2. Results lie in the accumulators and are required at the host.
     3. The kernel's result is required in DRAM, in host layout.
     """

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from xdsl.context import Context
-from xdsl.dialects import arith, linalg, tensor
+from xdsl.dialects import arith, tensor
 from xdsl.dialects.builtin import (
     AffineMapAttr,
     ArrayAttr,
@@ -14,7 +14,9 @@ from xdsl.dialects.builtin import (
     TensorType,
     i64,
 )
+from xdsl.dialects.linalg import ops as linalg
 from xdsl.dialects.linalg.abstract_ops import LinalgStructuredOperation
+from xdsl.dialects.linalg.attrs import IteratorType, IteratorTypeAttr
 from xdsl.ir import Attribute, Block, BlockArgument, Operation, Region, SSAValue
 from xdsl.ir.affine import AffineDimExpr, AffineExpr, AffineMap
 from xdsl.passes import ModulePass
@@ -28,7 +30,7 @@ from xdsl.pattern_rewriter import (
 
 from pim_opt.dialects.compat.linalg import GenericOp
 
-PARALLEL = linalg.IteratorTypeAttr(linalg.IteratorType.PARALLEL)
+PARALLEL = IteratorTypeAttr(IteratorType.PARALLEL)
 
 
 class GeneralizeNamedOp(RewritePattern):
@@ -90,7 +92,9 @@ class FoldTranspose(RewritePattern):
         maps = [attr.data for attr in op.indexing_maps]
         inputs = list(op.inputs)
         for number, value in enumerate(inputs):
-            permutation = permutation_of(value.owner) if isinstance(value.owner, Operation) else None
+            permutation = (
+                permutation_of(value.owner) if isinstance(value.owner, Operation) else None
+            )
             if permutation is None or not isinstance(value.owner, linalg.GenericOp):
                 continue
             axes: list[AffineExpr] = list(maps[number].results)
@@ -297,7 +301,7 @@ class RemoveUnused(RewritePattern):
 
 @dataclass(frozen=True)
 class LinalgNormalizePass(ModulePass):
-    """Bring contractions to plain linalg.generic: acc + ext(a) * ext(b), reading operands as stored.
+    """Bring contractions to plain generics: acc + ext(a) * ext(b), reading operands as stored.
 
     1. Named structured ops become generics.
     2. Transposes fold into the indexing maps of their readers, across collapse_shape too.

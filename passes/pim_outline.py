@@ -6,8 +6,9 @@ from typing import Literal
 
 from xdsl.builder import ImplicitBuilder
 from xdsl.context import Context
-from xdsl.dialects import arith, func, linalg, tensor
+from xdsl.dialects import arith, func, tensor
 from xdsl.dialects.builtin import AnyFloat, ModuleOp, TensorType, bf16, f16, f32
+from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Block, BlockArgument, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint, Rewriter
@@ -61,20 +62,20 @@ def choose_types(
         if narrow_to == str(unit):
             return _Types(unit, outside)
         return (
-            f"its {outside} result is used unrounded, and device \"{device.name}\" gives {unit};"
+            f'its {outside} result is used unrounded, and device "{device.name}" gives {unit};'
             f" narrow-to={unit} allows it"
         )
     if narrow_to is not None and operands == {f32} and narrow_to in device.elements:
         return _Types(FLOATS[narrow_to], outside)
     allowed = " or ".join(device.elements)
-    reason = f"its operands are {names}, and the units of device \"{device.name}\" take {allowed}"
+    reason = f'its operands are {names}, and the units of device "{device.name}" take {allowed}'
     if operands == {f32} and narrow_to is None:
         reason += f"; narrow-to={device.elements[0]} allows it"
     return reason
 
 
 def _is_argument(value: SSAValue) -> bool:
-    """Whether a value is an argument of the function or a constant, reshaped or narrowed at most."""
+    """Whether a value is an argument of the function or a constant, reshaped at most."""
     if isinstance(value, BlockArgument):
         return isinstance(value.block.parent_op(), func.FuncOp)
     match value.owner:
@@ -185,7 +186,7 @@ class PimOutlinePass(ModulePass):
     narrow_to: Literal["f16", "bf16"] | None = None
     """Element type that f32 contractions may be rounded to; without it they stay on the host."""
     inputs: Literal["dram", "host"] = "dram"
-    """Where streamed operands are when a kernel starts: in DRAM in host layout, or with the host."""
+    """Where streamed operands are when a kernel starts: in DRAM, host layout, or with the host."""
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         try:
@@ -209,7 +210,7 @@ class PimOutlinePass(ModulePass):
     @staticmethod
     def _reason(op: linalg.GenericOp, device: Device) -> str | None:
         if device.kernels.contraction is None:
-            return f"device \"{device.name}\" has no contraction commands"
+            return f'device "{device.name}" has no contraction commands'
         if constant_initial_value(op.outputs[0]) != 0:
             return "it adds to a value that is not zero"
         return None

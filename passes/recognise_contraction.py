@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from math import prod
 
-from xdsl.dialects import arith, linalg
+from xdsl.dialects import arith
 from xdsl.dialects.builtin import DYNAMIC_INDEX, TensorType
-from xdsl.ir import BlockArgument, SSAValue
+from xdsl.dialects.linalg import ops as linalg
+from xdsl.dialects.linalg.attrs import IteratorType
+from xdsl.ir import SSAValue
 from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineMap
 
 from pim_opt.dialects.iteration import Access, Contraction, Role, name_dims
@@ -56,9 +58,7 @@ def recognise(op: linalg.GenericOp) -> VectorProduct | str | None:
         op that is no contraction at all.
     """
     reductions = [
-        i
-        for i, kind in enumerate(op.iterator_types)
-        if kind.data is linalg.IteratorType.REDUCTION
+        i for i, kind in enumerate(op.iterator_types) if kind.data is IteratorType.REDUCTION
     ]
     if not reductions or not is_product_sum(op):
         return None

@@ -1,8 +1,8 @@
 """pim-opt: a tensor compiler for Processing-In-Memory DRAM.
 
-    import pim_opt
-    compiled = pim_opt.compile(Path("gemv.mlir"), device="attacc")
-    report = pim_opt.run(compiled)
+import pim_opt
+compiled = pim_opt.compile(Path("gemv.mlir"), device="attacc")
+report = pim_opt.run(compiled)
 """
 
 from typing import TYPE_CHECKING, Any

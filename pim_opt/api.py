@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from xdsl.context import Context
-from xdsl.dialects import arith, func, linalg, tensor
+from xdsl.dialects import arith, func, tensor
 from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Operation
 
 from pim_opt.cost.floor import contraction_floor_cycles
@@ -251,7 +252,7 @@ def _only_function(module: ModuleOp) -> func.FuncOp:
         raise failure(f"the module has {len(found)} functions ({names}); expected one to run")
     if not has_static_shapes(found[0]):
         raise failure(
-            f"'{found[0].sym_name.data}' has arguments of dynamic shape, and no sizes to run it with",
+            f"'{found[0].sym_name.data}' has arguments of dynamic shape, so it cannot be run",
             place_of(found[0]),
         )
     return found[0]

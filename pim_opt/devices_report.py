@@ -43,8 +43,8 @@ def device_text(device: Device) -> str:
         f"{device.name}: {device.description}",
         f"  levels     {levels}",
         f"  bank       {device.rows} rows x {device.columns} columns x {device.column_bytes} bytes",
-        f"  in all     {derived['banks']:.0f} banks, {derived['capacity_gib']:g} GiB,"
-        f" {derived['clock_mhz']:g} MHz",
+        f"  in all     {derived['banks']:.0f} banks, {derived['capacity_gib']:g} GiB",
+        f"  clock      {derived['clock_mhz']:g} MHz",
         f"  elements   {', '.join(device.elements)}",
         f"  host       round {', '.join(device.host_layout)}",
         "  registers",

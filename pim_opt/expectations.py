@@ -72,6 +72,6 @@ def unmet(
                 problems.append(Diagnostic(Severity.ERROR, message, diagnostic.place))
     for expectation in expectations:
         if not expectation.met:
-            message = f"expected {expectation.severity} \"{expectation.text}\" was not produced"
+            message = f'expected {expectation.severity} "{expectation.text}" was not produced'
             problems.append(Diagnostic(Severity.ERROR, message, Place(file, expectation.line, 1)))
     return problems

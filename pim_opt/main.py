@@ -32,26 +32,67 @@ def _parser() -> argparse.ArgumentParser:
     add("input", nargs="?", default="-", help="the file; - is standard input")
     add("-h", "--help", action="store_true", help="show this text, the passes and their options")
     add("--version", action="store_true", help="show the version")
-    add("-p", "--passes", "--pass-pipeline", dest="pipeline", default="", metavar="PIPELINE",
-        help="'a,b{x=1}' or 'builtin.module(func.func(a),b{x=1 y=2})'")
-    add("-o", dest="output", default="-", metavar="FILE", help="where to write; - is standard output")
+    add(
+        "-p",
+        "--passes",
+        "--pass-pipeline",
+        dest="pipeline",
+        default="",
+        metavar="PIPELINE",
+        help="'a,b{x=1}' or 'builtin.module(func.func(a),b{x=1 y=2})'",
+    )
+    add(
+        "-o",
+        dest="output",
+        default="-",
+        metavar="FILE",
+        help="where to write; - is standard output",
+    )
     add("-t", "--target", default="mlir", metavar="TARGET", help="what to write: mlir, pim-trace")
-    add("--split-input-file", action="store_true",
-        help=f"compile the parts of the file between '{SPLIT_MARK}' lines one by one")
-    add("--verify-diagnostics", action="store_true",
-        help="check diagnostics against 'expected-error@+1 {{..}}' comments; write nothing else")
-    add("--verify-each", nargs="?", const="true", default="true",
+    add(
+        "--split-input-file",
+        action="store_true",
+        help=f"compile the parts of the file between '{SPLIT_MARK}' lines one by one",
+    )
+    add(
+        "--verify-diagnostics",
+        action="store_true",
+        help="check diagnostics against 'expected-error@+1 {{..}}' comments; write nothing else",
+    )
+    add(
+        "--verify-each",
+        nargs="?",
+        const="true",
+        default="true",
         choices=("true", "false", "semantics"),
-        help="after every pass verify the IR, or also run it and compare with the pass before")
+        help="after every pass verify the IR, or also run it and compare with the pass before",
+    )
     add("--seed", type=int, default=0, help="of the random data for --verify-each=semantics")
-    add("--mlir-print-ir-before-all", dest="print_before", action="store_true",
-        help="show the IR before every pass")
-    add("--mlir-print-ir-after-all", dest="print_after", action="store_true",
-        help="show the IR after every pass")
-    add("--mlir-print-ir-after-failure", dest="print_failure", action="store_true",
-        help="show the IR when a pass fails")
-    add("--mlir-print-op-generic", "--print-op-generic", dest="generic", action="store_true",
-        help="write ops in generic form")
+    add(
+        "--mlir-print-ir-before-all",
+        dest="print_before",
+        action="store_true",
+        help="show the IR before every pass",
+    )
+    add(
+        "--mlir-print-ir-after-all",
+        dest="print_after",
+        action="store_true",
+        help="show the IR after every pass",
+    )
+    add(
+        "--mlir-print-ir-after-failure",
+        dest="print_failure",
+        action="store_true",
+        help="show the IR when a pass fails",
+    )
+    add(
+        "--mlir-print-op-generic",
+        "--print-op-generic",
+        dest="generic",
+        action="store_true",
+        help="write ops in generic form",
+    )
     add("--mlir-timing", dest="timing", action="store_true", help="show the time of every pass")
     add("--dump-pass-pipeline", action="store_true", help="show the pipeline that runs")
     add("--allow-unregistered-dialect", action="store_true", help="take ops of unknown dialects")
@@ -170,7 +211,9 @@ def read_input(path: str) -> str:
     except OSError as error:
         raise failure(f"cannot read '{path}': {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise failure(f"'{path}' is not UTF-8 text: {error.reason} at byte {error.start}") from error
+        raise failure(
+            f"'{path}' is not UTF-8 text: {error.reason} at byte {error.start}"
+        ) from error
 
 
 def _make_passes(options: argparse.Namespace) -> "list[tuple[str, ModulePass]]":

@@ -47,7 +47,8 @@ def pass_help(name: str) -> PassHelp:
     module, _, class_name = PASSES[name].partition(":")
     package, _, stem = module.rpartition(".")
     parent = importlib.util.find_spec(package)
-    assert parent is not None and parent.submodule_search_locations is not None
+    assert parent is not None
+    assert parent.submodule_search_locations is not None
     path = Path(parent.submodule_search_locations[0]) / f"{stem}.py"
     tree = ast.parse(path.read_text(encoding="utf-8"))
     node = next(n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == class_name)

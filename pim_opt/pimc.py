@@ -31,11 +31,20 @@ def _parser() -> argparse.ArgumentParser:
 def _add_compile_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", help="MLIR: linalg on tensors, as torch-mlir prints it")
     parser.add_argument("--device", default="attacc", help="name or file (default: attacc)")
-    parser.add_argument("--schedule", help="one line of text, or 'baseline'; by default a rule of thumb")
-    parser.add_argument("--narrow-to", choices=("f16", "bf16"),
-                        help="round f32 contractions to this type, so that they can be offloaded")
-    parser.add_argument("--inputs", choices=("dram", "host"), default="dram",
-                        help="where streamed operands start (default: dram)")
+    parser.add_argument(
+        "--schedule", help="one line of text, or 'baseline'; by default a rule of thumb"
+    )
+    parser.add_argument(
+        "--narrow-to",
+        choices=("f16", "bf16"),
+        help="round f32 contractions to this type, so that they can be offloaded",
+    )
+    parser.add_argument(
+        "--inputs",
+        choices=("dram", "host"),
+        default="dram",
+        help="where streamed operands start (default: dram)",
+    )
     parser.add_argument("--json", action="store_true", help="as JSON on one line")
 
 
@@ -87,8 +96,8 @@ def _kernel_text(kernel: "KernelReport") -> list[str]:
     if commands:
         lines += [
             f"    commands   {commands}",
-            f"    rearranged {kernel.rearranged_bytes:,} bytes a call;"
-            f" {kernel.resident_bytes:,} bytes resident, placed once",
+            f"    rearranged {kernel.rearranged_bytes:,} bytes a call",
+            f"    resident   {kernel.resident_bytes:,} bytes, placed once",
         ]
     lines.append(f"    floor      {kernel.floor_cycles:,} cycles of multiplications")
     return lines
@@ -141,7 +150,7 @@ def _devices(options: argparse.Namespace) -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run `pimc` with `argv`; the exit code: 0, 1 for an error or wrong numbers, 2 for wrong usage."""
+    """Run `pimc` with `argv`; exit code 0, 1 for an error or wrong numbers, 2 for wrong usage."""
     options = _parser().parse_args(argv)
     from pim_opt.diagnostics import Failure  # noqa: PLC0415
 

@@ -54,13 +54,15 @@ class BankMemory:
         """
         place = np.arange(data.shape[1])
         rows = np.arange(row, row + -(-data.shape[1] // self._columns))
-        self._allocate(*(i.reshape(-1) for i in np.broadcast_arrays(group[:, None], core[:, None], rows)))
+        self._allocate(
+            *(i.reshape(-1) for i in np.broadcast_arrays(group[:, None], core[:, None], rows))
+        )
         page = self._page[group[:, None], core[:, None], row + place // self._columns]
         self._bytes[page, place % self._columns] = data
         self._written[page, place % self._columns] = True
 
     def read_rows(self, group: Ints, core: Ints, row: int, count: int) -> tuple[Bytes, Bools]:
-        """`count` consecutive columns per bank from the start of `row` on, and which were written."""
+        """`count` consecutive columns per bank from `row` on, and which of them were written."""
         place = np.arange(count)
         rows = row + place // self._columns
         return self.read(group[:, None], core[:, None], rows, place % self._columns)

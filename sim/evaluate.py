@@ -9,9 +9,11 @@ from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from xdsl.dialects import arith, cf, func, linalg, tensor
+from xdsl.dialects import arith, cf, func, tensor
 from xdsl.dialects.builtin import DYNAMIC_INDEX, DenseArrayBase, TensorType
+from xdsl.dialects.linalg import ops as linalg
 from xdsl.dialects.linalg.abstract_ops import LinalgStructuredOperation
+from xdsl.dialects.linalg.attrs import IteratorType
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.ir.affine import AffineDimExpr, AffineMap
 from xdsl.traits import IsTerminator
@@ -129,7 +131,7 @@ def _structured(evaluator: Evaluator, op: Operation, env: Environment) -> list[A
     reductions = [
         number
         for number, kind in enumerate(structured.get_iterator_types())
-        if kind.data is not linalg.IteratorType.PARALLEL
+        if kind.data is not IteratorType.PARALLEL
     ]
     return _loops(evaluator, structured, maps, reductions, structured.body.block, env)
 
@@ -148,7 +150,9 @@ def _loops(
         maps = [batched(map_, scalar) for map_, scalar in zip(maps, scalars, strict=True)]
         reductions = [number + 1 for number in reductions]
 
-    def body(block: Block, arguments: Sequence[Array], index: Mapping[SSAValue, Array]) -> list[Array]:
+    def body(
+        block: Block, arguments: Sequence[Array], index: Mapping[SSAValue, Array]
+    ) -> list[Array]:
         return evaluator.evaluate_block(block, arguments, batch=False, outer={**env, **index})
 
     structure = structure_of(maps, reductions, operands)

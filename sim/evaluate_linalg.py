@@ -11,7 +11,8 @@ from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from xdsl.dialects import arith, linalg
+from xdsl.dialects import arith
+from xdsl.dialects.linalg import ops as linalg
 from xdsl.dialects.linalg.abstract_ops import LinalgStructuredOperation
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineExpr, AffineMap
@@ -61,8 +62,8 @@ def batched(map_: AffineMap, scalar: bool) -> AffineMap:
     """`map_` with one more loop in front, which indexes a leading axis of the operand."""
     dims = [AffineDimExpr(i + 1) for i in range(map_.num_dims)]
     shifted = map_.replace_dims_and_symbols(dims, [], map_.num_dims + 1, 0)
-    return shifted if scalar else AffineMap(
-        map_.num_dims + 1, 0, (AffineDimExpr(0), *shifted.results)
+    return (
+        shifted if scalar else AffineMap(map_.num_dims + 1, 0, (AffineDimExpr(0), *shifted.results))
     )
 
 
@@ -80,7 +81,10 @@ def evaluate_structured(
         fast = _einsum(structure, inputs, outputs[0])
         if fast is not None:
             return [fast]
-    aligned = [_Operand(array, map_, structure) for array, map_ in zip(operands, structure.maps, strict=True)]
+    aligned = [
+        _Operand(array, map_, structure)
+        for array, map_ in zip(operands, structure.maps, strict=True)
+    ]
     shape = tuple(1 if d in structure.reductions else n for d, n in enumerate(structure.sizes))
     state = [np.broadcast_to(o.at({}), shape) for o in aligned[-count:]]
     sizes = [structure.sizes[dim] for dim in structure.reductions]
@@ -156,9 +160,7 @@ def _loop_indices(structure: Structure, fixed: Mapping[int, int]) -> list[Array]
     return result
 
 
-def _indices(
-    block: Block, structure: Structure, fixed: Mapping[int, int]
-) -> dict[SSAValue, Array]:
+def _indices(block: Block, structure: Structure, fixed: Mapping[int, int]) -> dict[SSAValue, Array]:
     """Values of the linalg.index ops of a body."""
     found = [op for op in block.ops if isinstance(op, linalg.IndexOp)]
     if not found:
@@ -180,7 +182,11 @@ def _unaligned(value: Array, map_: AffineMap, output: Array) -> Array:
 def is_wide_product_sum(block: Block, output: Array) -> bool:
     """Whether a body is acc + ext(a) * ext(b) with a wide accumulator."""
     terminator = block.last_op
-    if output.dtype not in _WIDE or len(block.args) != 3 or not isinstance(terminator, linalg.YieldOp):
+    if (
+        output.dtype not in _WIDE
+        or len(block.args) != 3
+        or not isinstance(terminator, linalg.YieldOp)
+    ):
         return False
     total = terminator.operands[0].owner
     if not isinstance(total, arith.AddfOp):

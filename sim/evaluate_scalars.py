@@ -149,9 +149,10 @@ _ORDERED: dict[str, Callable[[Array, Array], Array]] = {
 }
 
 _FLOAT_PREDICATES = (
-    "false oeq ogt oge olt ole one ord ueq ugt uge ult ule une uno true".split()
+    *("false", "oeq", "ogt", "oge", "olt", "ole", "one", "ord"),
+    *("ueq", "ugt", "uge", "ult", "ule", "une", "uno", "true"),
 )
-_INTEGER_PREDICATES = "eq ne slt sle sgt sge ult ule ugt uge".split()
+_INTEGER_PREDICATES = ["eq", "ne", "slt", "sle", "sgt", "sge", "ult", "ule", "ugt", "uge"]
 
 
 def _compare_floats(op: Operation, args: Sequence[Array]) -> Array:

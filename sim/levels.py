@@ -1,4 +1,4 @@
-"""What the ops of the `pim` and `layout` dialects mean on NumPy data, at every level above commands.
+"""What the ops of the `pim` and `layout` dialects mean on NumPy data, at every level.
 
 Tensors with a placement are PlacedTensor values: an op that reads one gathers it from where it
 lies, so a placement that loses or doubles elements changes the numbers.
@@ -18,7 +18,14 @@ from pim_opt.cost.mapping import Mapping
 from pim_opt.devices import load_device
 from pim_opt.dialects.diagnostics import DiagnosticError
 from pim_opt.dialects.iteration import Access
-from pim_opt.dialects.layout import BindOp, PlacementAttr, RearrangeOp, RequireOp, UnbindOp, layout_of
+from pim_opt.dialects.layout import (
+    BindOp,
+    PlacementAttr,
+    RearrangeOp,
+    RequireOp,
+    UnbindOp,
+    layout_of,
+)
 from pim_opt.dialects.pim import CombineOp, DistributeOp, KernelOp, ProgramOp, YieldOp
 from pim_opt.sim.element_types import dtype_of
 from pim_opt.sim.evaluate import Environment, Evaluator, Handler, Value
@@ -33,8 +40,8 @@ Array = NDArray[Any]
 class PimLevels:
     """Handlers that make an Evaluator run kernels at any level.
 
-    `instead` computes a kernel's result in place of its body; `executions` keeps what every executed
-    command program took, by kernel label.
+    `instead` computes a kernel's result in place of its body; `executions` keeps what every
+    executed command program took, by kernel label.
     """
 
     instead: Callable[[KernelOp, Sequence[Array]], Array] | None = None

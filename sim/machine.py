@@ -41,7 +41,7 @@ class Value:
 
 
 class RegisterFile:
-    """The entries of one kind of register over the whole device, as f32, and whether they are set."""
+    """The entries of one kind of register in the whole device, as f32, and which are set."""
 
     def __init__(self, register: Register, device: Device) -> None:
         self.register = register
@@ -105,7 +105,7 @@ class Machine:
         """
         command = self.device.commands.get(run.command)
         if command is None:
-            raise SimulationError(f"device \"{self.device.name}\" has no command {run.command}")
+            raise SimulationError(f'device "{self.device.name}" has no command {run.command}')
         self.issued[run.command] += len(run)
         if run.elements is not None:
             self.column_bytes_moved[run.command] += len(run) * self.device.column_bytes
@@ -270,7 +270,8 @@ class Machine:
         )
 
     def _host_data(self, action: _Action) -> Value:
-        assert action.elements is not None and action.staging is not None, "checked by the verifier"
+        assert action.elements is not None, "the verifier has seen to it"
+        assert action.staging is not None, "the verifier has seen to it"
         present = action.elements != PADDING
         lanes = action.staging[np.where(present, action.elements, 0)].astype(np.float32)
         lanes[~present] = 0

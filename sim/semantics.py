@@ -55,7 +55,9 @@ def has_static_shapes(function: func.FuncOp) -> bool:
 
 def small_integers(function: func.FuncOp, rng: np.random.Generator) -> list[Array]:
     """Arguments of -1, 0 and 1, half of them 0."""
-    return _arguments(function, lambda shape: rng.integers(-1, 2, shape) * rng.integers(0, 2, shape))
+    return _arguments(
+        function, lambda shape: rng.integers(-1, 2, shape) * rng.integers(0, 2, shape)
+    )
 
 
 def normal_values(function: func.FuncOp, rng: np.random.Generator) -> list[Array]:
@@ -68,9 +70,7 @@ def normal_values(function: func.FuncOp, rng: np.random.Generator) -> list[Array
     return _arguments(function, draw)
 
 
-def _arguments(
-    function: func.FuncOp, draw: Callable[[tuple[int, ...]], Array]
-) -> list[Array]:
+def _arguments(function: func.FuncOp, draw: Callable[[tuple[int, ...]], Array]) -> list[Array]:
     result: list[Array] = []
     for type_ in function.function_type.inputs:
         tensor = isinstance(type_, TensorType)
@@ -102,7 +102,9 @@ def tolerances(function: func.FuncOp, arguments: Sequence[Array]) -> list[float]
             signs = 0.0 if sign is None else sign.choice([-1.0, 1.0], value.shape)
             return (value + signs * bound).astype(inputs[0].dtype)
 
-        return Evaluator(PimLevels(shifted_kernel).handlers()).evaluate_function(function, arguments)
+        return Evaluator(PimLevels(shifted_kernel).handlers()).evaluate_function(
+            function, arguments
+        )
 
     base = perturbed(None)
     host = [HOST_ROUNDOFF * _largest(result) for result in base]
@@ -169,14 +171,12 @@ class SemanticsChecker:
         if name not in self._tolerance and any(isinstance(op, KernelOp) for op in function.walk()):
             self._tolerance[name] = tolerances(function, arguments)
         allowed = self._tolerance.get(name)
-        for number, (found, expected) in enumerate(
-            zip(results, self._expected[name], strict=True)
-        ):
+        for number, (found, expected) in enumerate(zip(results, self._expected[name], strict=True)):
             limit = HOST_ROUNDOFF * _largest(expected) if allowed is None else allowed[number]
             off = deviation(found, expected)
             if off > limit:
                 raise SemanticsError(
                     function,
-                    f"{stage} changes result {number} of '{name}' by up to {off:.3g}, where rounding"
-                    f" allows {limit:.3g}",
+                    f"{stage} changes result {number} of '{name}' by up to {off:.3g}, where"
+                    f" rounding allows {limit:.3g}",
                 )

@@ -30,7 +30,9 @@ def exact_contraction(contraction: Contraction, vector: Array, matrix: Array) ->
     letters = "abcdefghijklmnopqrstuvwxyz"
 
     def squeezed(array: Array, access: Access) -> tuple[Doubles, str]:
-        shape = [size for size, dim in zip(array.shape, access.axes, strict=True) if dim is not None]
+        shape = [
+            size for size, dim in zip(array.shape, access.axes, strict=True) if dim is not None
+        ]
         return array.reshape(shape).astype(np.float64), "".join(letters[d] for d in access.dims)
 
     a, a_axes = squeezed(vector, contraction.vector)
@@ -85,5 +87,3 @@ def _host_partials(kernel: KernelOp) -> int:
     element = cast(TensorType[Attribute], kernel.inputs[0].type).element_type
     lanes = device.column_elements(str(element))
     return Mapping(kernel.contraction, kernel.schedule.data, device, lanes).host_partials
-
-

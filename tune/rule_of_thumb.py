@@ -78,7 +78,7 @@ def rule_of_thumb(kernel: Contraction, device: Device, column_elements: int) -> 
     """
     modes = device.kernels.contraction
     if modes is None or modes.tree is None:
-        raise ScheduleError(f"device \"{device.name}\" has no hand mapping for contractions")
+        raise ScheduleError(f'device "{device.name}" has no hand mapping for contractions')
     planner = _Planner(kernel, device, column_elements)
     reduction_target = "*".join(modes.hand_mapping[Role.REDUCTION][:1])
     sums = reduction_target in modes.tree.move
@@ -88,13 +88,17 @@ def rule_of_thumb(kernel: Contraction, device: Device, column_elements: int) -> 
     }
     last = {role: max(kernel.with_role(role), default=None) for role in Role}
     splits: list[Split] = []
-    for number in sorted(range(len(kernel.dims)), key=lambda i: list(Role).index(kernel.dims[i].role)):
+    for number in sorted(
+        range(len(kernel.dims)), key=lambda i: list(Role).index(kernel.dims[i].role)
+    ):
         dim = kernel.dims[number]
         innermost = number == last[dim.role]
         fills = sums and dim.role is Role.REDUCTION and innermost
         splits.append(
             planner.split(
-                dim, limits.get(dim.role, 1) if innermost else 1, reduction_target if fills else None
+                dim,
+                limits.get(dim.role, 1) if innermost else 1,
+                reduction_target if fills else None,
             )
         )
     splits.sort(key=lambda split: kernel.dim_number(split.dim) or 0)

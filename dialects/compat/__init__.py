@@ -1,1 +1,1 @@
-"""What xDSL lacks or gets wrong, mended in one place; each repair has a test that tells when it can go."""
+"""What xDSL lacks or gets wrong, mended in one place; a test per repair tells when it can go."""

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Self, cast
 
 from xdsl.builder import Builder
-from xdsl.dialects import arith, linalg
+from xdsl.dialects import arith
 from xdsl.dialects.builtin import (
     AffineMapAttr,
     AnyFloat,
@@ -26,8 +26,10 @@ from xdsl.dialects.builtin import (
     TensorType,
     i64,
 )
-from xdsl.dialects.linalg import IteratorType, IteratorTypeAttr
+from xdsl.dialects.linalg import Linalg as StockLinalg
+from xdsl.dialects.linalg import ops as linalg
 from xdsl.dialects.linalg.abstract_ops import NamedOperation
+from xdsl.dialects.linalg.attrs import IteratorType, IteratorTypeAttr
 from xdsl.ir import Block, BlockArgument, Dialect, Region, SSAValue
 from xdsl.ir.affine import AffineMap
 from xdsl.irdl import (
@@ -137,9 +139,7 @@ class _Contraction(NamedOperation, ABC):
     """Number of parallel loops; the one after them reduces."""
 
     @classmethod
-    def get_hidden_region(
-        cls, inputs: Sequence[SSAValue], outputs: Sequence[SSAValue]
-    ) -> Region:
+    def get_hidden_region(cls, inputs: Sequence[SSAValue], outputs: Sequence[SSAValue]) -> Region:
         return product_sum_region(cls.body_arg_types((*inputs, *outputs)))
 
     def get_default_indexing_maps(self) -> Sequence[AffineMap]:
@@ -159,7 +159,9 @@ class BatchMatmulOp(_Contraction):
     """C[b, m, n] += A[b, m, k] * B[b, k, n]."""
 
     name = "linalg.batch_matmul"
-    MAPS: ClassVar = _maps(lambda b, m, n, k: (b, m, k), lambda b, m, n, k: (b, k, n), lambda b, m, n, k: (b, m, n))
+    MAPS: ClassVar = _maps(
+        lambda b, m, n, k: (b, m, k), lambda b, m, n, k: (b, k, n), lambda b, m, n, k: (b, m, n)
+    )
     PARALLEL: ClassVar = 3
 
 
@@ -168,7 +170,9 @@ class BatchMatvecOp(_Contraction):
     """y[b, m] += A[b, m, k] * x[b, k]."""
 
     name = "linalg.batch_matvec"
-    MAPS: ClassVar = _maps(lambda b, m, k: (b, m, k), lambda b, m, k: (b, k), lambda b, m, k: (b, m))
+    MAPS: ClassVar = _maps(
+        lambda b, m, k: (b, m, k), lambda b, m, k: (b, k), lambda b, m, k: (b, m)
+    )
     PARALLEL: ClassVar = 2
 
 
@@ -177,7 +181,9 @@ class BatchVecmatOp(_Contraction):
     """y[b, n] += x[b, k] * A[b, k, n]."""
 
     name = "linalg.batch_vecmat"
-    MAPS: ClassVar = _maps(lambda b, n, k: (b, k), lambda b, n, k: (b, k, n), lambda b, n, k: (b, n))
+    MAPS: ClassVar = _maps(
+        lambda b, n, k: (b, k), lambda b, n, k: (b, k, n), lambda b, n, k: (b, n)
+    )
     PARALLEL: ClassVar = 2
 
 
@@ -220,9 +226,7 @@ class MatmulOp(linalg.MatmulOp):
     """linalg.matmul with mixed element types, and with its indexing maps in the pretty form."""
 
     @classmethod
-    def get_hidden_region(
-        cls, inputs: Sequence[SSAValue], outputs: Sequence[SSAValue]
-    ) -> Region:
+    def get_hidden_region(cls, inputs: Sequence[SSAValue], outputs: Sequence[SSAValue]) -> Region:
         return product_sum_region(cls.body_arg_types((*inputs, *outputs)))
 
     @classmethod
@@ -273,8 +277,8 @@ class ReduceOp(linalg.ReduceOp):
 class SoftmaxOp(IRDLOperation):
     """Softmax along one dimension: exp(x - max) / sum(exp(x - max)).
 
-        %y = linalg.softmax dimension(1) ins(%x : tensor<4x8xf32>) outs(%o : tensor<4x8xf32>)
-               -> tensor<4x8xf32>
+    %y = linalg.softmax dimension(1) ins(%x : tensor<4x8xf32>) outs(%o : tensor<4x8xf32>)
+           -> tensor<4x8xf32>
     """
 
     name = "linalg.softmax"
@@ -305,9 +309,9 @@ _replaced = {op.name for op in _REPAIRED}
 Linalg = Dialect(
     "linalg",
     [
-        *(op for op in linalg.Linalg.operations if op.name not in _replaced),
+        *(op for op in StockLinalg.operations if op.name not in _replaced),
         *_REPAIRED,
         *_MISSING,
     ],
-    list(linalg.Linalg.attributes),
+    list(StockLinalg.attributes),
 )

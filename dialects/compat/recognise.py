@@ -1,7 +1,8 @@
 """Recognises tensors filled with one constant, however they are written."""
 
-from xdsl.dialects import arith, linalg, tensor
+from xdsl.dialects import arith, tensor
 from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, FloatAttr, IntegerAttr
+from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import SSAValue
 
 

@@ -47,7 +47,7 @@ def _parse_dim(parser: AttrParser) -> Dim:
 class ScheduleAttr(Data[Schedule]):
     """How a kernel is distributed, ordered and fed; the text is that of `--schedule`.
 
-        #pim.schedule<"n: channel 16, time 2; k: ba 4, lane 16; order n; x: direct; y: sum(ba)">
+    #pim.schedule<"n: channel 16, time 2; k: ba 4, lane 16; order n; x: direct; y: sum(ba)">
     """
 
     name = "pim.schedule"

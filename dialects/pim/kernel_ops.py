@@ -47,9 +47,7 @@ INPUTS = ("dram", "host")
 
 def access_map(access: Access, rank: int) -> AffineMapAttr:
     """The indexing map of `access` over `rank` loop dimensions."""
-    results = [
-        AffineConstantExpr(0) if dim is None else AffineDimExpr(dim) for dim in access.axes
-    ]
+    results = [AffineConstantExpr(0) if dim is None else AffineDimExpr(dim) for dim in access.axes]
     return AffineMapAttr(AffineMap(rank, 0, tuple(results)))
 
 
@@ -70,7 +68,7 @@ def _access(map_: AffineMap) -> Access:
 class YieldOp(AbstractYieldOperation[Attribute]):
     """Ends a region of the `pim` dialect and gives its results.
 
-        pim.yield %y : tensor<64xf16>
+    pim.yield %y : tensor<64xf16>
     """
 
     name = "pim.yield"
@@ -218,7 +216,9 @@ class KernelOp(IRDLOperation):
     def _verify_shapes(self, contraction: Contraction) -> None:
         accesses = (contraction.vector, contraction.matrix, contraction.result)
         values = (*self.inputs, *self.outputs)
-        for role, access, value in zip(("vector", "matrix", "result"), accesses, values, strict=True):
+        for role, access, value in zip(
+            ("vector", "matrix", "result"), accesses, values, strict=True
+        ):
             shape = cast(TensorType[Attribute], value.type).get_shape()
             if shape != contraction.shape(access):
                 raise VerifyException(
@@ -234,7 +234,7 @@ class KernelOp(IRDLOperation):
                 )
         if self.origin.data not in INPUTS:
             raise VerifyException(
-                f"inputs come from \"{self.origin.data}\"; expected one of {', '.join(INPUTS)}"
+                f'inputs come from "{self.origin.data}"; expected one of {", ".join(INPUTS)}'
             )
 
 
@@ -282,7 +282,7 @@ class DistributeOp(IRDLOperation):
 class CombineOp(IRDLOperation):
     """Adds the partial sums along axis 0 in f32 and rounds to the result's element type.
 
-        %y = pim.combine %p : tensor<2x64xf32> -> tensor<64xf16>
+    %y = pim.combine %p : tensor<2x64xf32> -> tensor<64xf16>
     """
 
     name = "pim.combine"
@@ -310,5 +310,3 @@ def plain(type_: Attribute) -> TensorType[Attribute]:
     """`type_`, a tensor type, without its layout."""
     tensor = cast(TensorType[Attribute], type_)
     return TensorType(tensor.element_type, tensor.get_shape(), NoneAttr())
-
-

@@ -88,7 +88,7 @@ class ProgramOp(IRDLOperation):
 class StagingOp(IRDLOperation):
     """Host memory through which data pass on their way to or from the device; nothing in it yet.
 
-        %s = pim.staging : memref<1x64xf16>
+    %s = pim.staging : memref<1x64xf16>
     """
 
     name = "pim.staging"
@@ -107,7 +107,7 @@ class StagingOp(IRDLOperation):
 class HoldOp(IRDLOperation):
     """Host memory that holds a tensor already: one in the host's hands when the program starts.
 
-        %s = pim.hold %x : tensor<1x64xf16, #layout.host> -> memref<1x64xf16>
+    %s = pim.hold %x : tensor<1x64xf16, #layout.host> -> memref<1x64xf16>
     """
 
     name = "pim.hold"
@@ -127,7 +127,7 @@ class HoldOp(IRDLOperation):
 class CollectOp(IRDLOperation):
     """The tensor that lies at its type's placement when the program ends.
 
-        %y = pim.collect : tensor<1x64xf16, #layout.placement<..>>
+    %y = pim.collect : tensor<1x64xf16, #layout.placement<..>>
     """
 
     name = "pim.collect"
@@ -174,10 +174,10 @@ class _CountedRegion(IRDLOperation):
 class SpmdOp(_CountedRegion):
     """Runs its body on groups 0 to count - 1 at once; the counter is the group's number.
 
-        pim.spmd 16 {
-        ^bb0(%ch: index):
-          ...
-        }
+    pim.spmd 16 {
+    ^bb0(%ch: index):
+      ...
+    }
     """
 
     name = "pim.spmd"
@@ -187,10 +187,10 @@ class SpmdOp(_CountedRegion):
 class RepeatOp(_CountedRegion):
     """Runs its body count times, one after the other.
 
-        pim.repeat 8 {
-        ^bb0(%i: index):
-          ...
-        }
+    pim.repeat 8 {
+    ^bb0(%i: index):
+      ...
+    }
     """
 
     name = "pim.repeat"
@@ -200,9 +200,9 @@ class RepeatOp(_CountedRegion):
 class WhenOp(IRDLOperation):
     """Runs its body where every result of the condition is at least 0: the bounds of padded loops.
 
-        pim.when affine_map<(d0, d1) -> (39 - d0 * 3 - d1)> (%ch, %i) {
-          ...
-        }
+    pim.when affine_map<(d0, d1) -> (39 - d0 * 3 - d1)> (%ch, %i) {
+      ...
+    }
     """
 
     name = "pim.when"
@@ -308,7 +308,7 @@ class IssueOp(IRDLOperation):
 class BarrierOp(IRDLOperation):
     """No later command of any group issues before all earlier ones of all groups have.
 
-        pim.barrier
+    pim.barrier
     """
 
     name = "pim.barrier"
@@ -325,7 +325,7 @@ class BarrierOp(IRDLOperation):
 class HostCombineOp(IRDLOperation):
     """The host adds partial sums along axis 0 in f32 and rounds to the element type.
 
-        pim.host_combine %p into %y : memref<4x64xf16> into memref<64xf16>
+    pim.host_combine %p into %y : memref<4x64xf16> into memref<64xf16>
     """
 
     name = "pim.host_combine"
@@ -335,9 +335,7 @@ class HostCombineOp(IRDLOperation):
 
     traits = traits_def(MemoryReadEffect(), MemoryWriteEffect())
 
-    assembly_format = (
-        "$partials `into` $result attr-dict `:` type($partials) `into` type($result)"
-    )
+    assembly_format = "$partials `into` $result attr-dict `:` type($partials) `into` type($result)"
 
     def __init__(self, partials: SSAValue, result: SSAValue) -> None:
         super().__init__(operands=[partials, result])
