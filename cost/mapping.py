@@ -74,7 +74,9 @@ class Mapping:
     def mode(self) -> ContractionMode:
         """The device's commands for this use of the lanes."""
         modes = self.device.kernels.contraction
-        mode = modes.tree if self.reduces_lanes else modes.broadcast
+        mode = None
+        if modes is not None:
+            mode = modes.tree if self.reduces_lanes else modes.broadcast
         if mode is None:
             role = self.kernel.dims[self.lane_dim].role
             raise ScheduleError(

@@ -150,7 +150,11 @@ def _kernels(device: Device) -> Iterator[Problem]:
     if contraction is None:
         return
     path = f"{path}.contraction"
-    for role in ("batch", "output", "reduction"):
+    roles = ("batch", "output", "reduction")
+    for role in contraction.hand_mapping:
+        if role not in roles:
+            yield Problem(f"{path}.hand_mapping.{role}", _unknown("role", role, roles))
+    for role in roles:
         targets = contraction.hand_mapping.get(role)
         if targets is None:
             yield Problem(f"{path}.hand_mapping", f"hand_mapping has no entry for '{role}'")

@@ -138,7 +138,7 @@ def _construct(node: yaml.Node, where: str, path: str, positions: Positions) -> 
             _construct(item, f"{where}[{i}]", path, positions) for i, item in enumerate(node.value)
         ]
     if not isinstance(node, yaml.MappingNode):
-        return yaml.safe_load(yaml.serialize(node))
+        return _scalar(node)
     result: dict[str, object] = {}
     for key_node, value_node in node.value:
         key = str(key_node.value)
@@ -148,6 +148,15 @@ def _construct(node: yaml.Node, where: str, path: str, positions: Positions) -> 
         positions[f"{where}.{key}"] = place
         result[key] = _construct(value_node, f"{where}.{key}", path, positions)
     return result
+
+
+def _scalar(node: yaml.Node) -> object:
+    """The value of a scalar node, by YAML's own rules."""
+    loader = yaml.SafeLoader("")
+    try:
+        return cast(object, loader.construct_object(node))  # pyright: ignore[reportUnknownMemberType]
+    finally:
+        loader.dispose()
 
 
 def _located(message: str, file: _File) -> DeviceError:

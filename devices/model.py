@@ -106,7 +106,7 @@ class ContractionMode(_Struct, frozen=True):
 class ContractionKernels(_Struct, frozen=True):
     """Contractions: `tree` sums over the lanes, `broadcast` keeps an output in each."""
 
-    hand_mapping: dict[Literal["batch", "output", "reduction"], tuple[str, ...]]
+    hand_mapping: dict[str, tuple[str, ...]]
     """The authors' mapping: levels that carry the dimensions of a role, in order."""
     tree: ContractionMode | None = None
     broadcast: ContractionMode | None = None

@@ -1,13 +1,14 @@
 """Builds linalg on tensors for the bodies of kernels: zero-filled product sums and casts."""
 
 from collections.abc import Sequence
+from typing import cast
 
 from xdsl.builder import ImplicitBuilder
 from xdsl.dialects import arith, tensor
 from xdsl.dialects.builtin import AffineMapAttr, AnyFloat, FloatAttr, TensorType, f32
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.dialects.linalg.attrs import IteratorType, IteratorTypeAttr
-from xdsl.ir import Attribute, Block, BlockArgument, Region, SSAValue
+from xdsl.ir import Block, BlockArgument, Region, SSAValue
 from xdsl.ir.affine import AffineMap
 
 from pim_opt.dialects.iteration import Contraction, Role
@@ -33,8 +34,7 @@ def product_sum(
     element = [_element(vector), _element(matrix), f32]
     block = Block(arg_types=element)
     with ImplicitBuilder(block):
-        factors = [_extended(arg) for arg in block.args[:2]]
-        product = arith.MulfOp(*factors)
+        product = arith.MulfOp(_extended(block.args[0]), _extended(block.args[1]))
         linalg.YieldOp(arith.AddfOp(block.args[2], product))
     rank = len(contraction.dims)
     accesses = (contraction.vector, contraction.matrix, contraction.result)
@@ -85,9 +85,7 @@ def _extended(arg: BlockArgument) -> SSAValue:
 
 
 def _tensor(value: SSAValue) -> TensorType[AnyFloat]:
-    type_: Attribute = value.type
-    assert isinstance(type_, TensorType), "operands of a contraction are tensors"
-    return type_
+    return cast(TensorType[AnyFloat], value.type)
 
 
 def _element(value: SSAValue) -> AnyFloat:

@@ -284,7 +284,8 @@ def _loop_sizes(op: linalg.GenericOp) -> dict[int, int]:
     sizes: dict[int, int] = {}
     for value, attr in zip(op.operands, op.indexing_maps, strict=True):
         if isinstance(value.type, TensorType):
-            for expr, size in zip(attr.data.results, value.type.get_shape(), strict=True):
+            type_ = cast(TensorType[Attribute], value.type)
+            for expr, size in zip(attr.data.results, type_.get_shape(), strict=True):
                 if isinstance(expr, AffineDimExpr):
                     sizes[expr.position] = size
     return sizes
@@ -312,5 +313,10 @@ class LinalgNormalizePass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         PatternRewriteWalker(GeneralizeNamedOp(), apply_recursively=False).rewrite_module(op)
-        patterns = [CollapseBeforeTranspose(), FoldTranspose(), SplitFactor(), RemoveUnused()]
+        patterns: list[RewritePattern] = [
+            CollapseBeforeTranspose(),
+            FoldTranspose(),
+            SplitFactor(),
+            RemoveUnused(),
+        ]
         PatternRewriteWalker(GreedyRewritePatternApplier(patterns)).rewrite_module(op)

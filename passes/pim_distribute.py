@@ -26,7 +26,7 @@ def distribute(kernel: KernelOp) -> None:
     # 1. The core's share of the sum, in f32.
     with ImplicitBuilder(core):
         result_tile = TensorType(f32, mapping.tile_shape(contraction.result))
-        YieldOp(product_sum(contraction, *core.args, result_tile))
+        YieldOp(product_sum(contraction, core.args[0], core.args[1], result_tile))
     # 2. All cores, then their partial sums.
     body = Block(arg_types=kernel.inputs.types)
     with ImplicitBuilder(body):

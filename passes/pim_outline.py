@@ -98,7 +98,7 @@ def _take_rounded(user: linalg.GenericOp, wide: SSAValue, narrow: SSAValue) -> N
             assert isinstance(use.operation, arith.TruncFOp), "as _rounds_first found"
             use.operation.result.replace_all_uses_with(arg)
             Rewriter.erase_op(use.operation)
-        Rewriter.replace_value_with_new_type(arg, narrow.type.element_type)
+        Rewriter.replace_value_with_new_type(arg, element_of(narrow))
 
 
 def outline(
@@ -146,7 +146,7 @@ class _KernelFactory:
         block = Block(arg_types=[value.type for value in inputs])
         with ImplicitBuilder(block):
             wide = TensorType(f32, result_type.get_shape())
-            total = product_sum(product.contraction, *block.args, wide)
+            total = product_sum(product.contraction, block.args[0], block.args[1], wide)
             YieldOp(cast_elements(total, result_type.element_type))
         label = f"gemv{self.made}"
         self.made += 1

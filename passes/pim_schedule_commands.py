@@ -9,7 +9,7 @@ from xdsl.passes import ModulePass
 from xdsl.rewriter import Rewriter
 
 from pim_opt.devices import Device
-from pim_opt.dialects.pim import BarrierOp, IssueOp, KernelOp
+from pim_opt.dialects.pim import BarrierOp, IssueOp, KernelOp, ProgramOp
 from pim_opt.passes.kernel_access import device_of, kernels
 
 READS_DRAM = frozenset({"host_read", "compute"})
@@ -57,7 +57,7 @@ def remove_needless_barriers(kernel: KernelOp) -> None:
 
 def _in_loop(op: Operation) -> bool:
     """Whether a barrier stands inside a section, where earlier iterations come before it again."""
-    return op.parent_op() is not None and op.parent_op().name != "pim.program"
+    return not isinstance(op.parent_op(), ProgramOp)
 
 
 @dataclass(frozen=True)

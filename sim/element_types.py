@@ -25,7 +25,8 @@ def dtype_of(element: str) -> np.dtype[Any]:
 
 def unit_roundoff(element: str) -> float:
     """Largest relative error of one rounding to float type `element`: half its epsilon."""
-    return float(ml_dtypes.finfo(dtype_of(element)).eps) / 2
+    eps: Any = ml_dtypes.finfo(dtype_of(element)).eps  # pyright: ignore[reportUnknownMemberType]
+    return float(eps) / 2
 
 
 def rounded(values: NDArray[np.float32], element: str) -> NDArray[np.float32]:

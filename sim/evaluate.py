@@ -10,7 +10,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 from xdsl.dialects import arith, cf, func, tensor
-from xdsl.dialects.builtin import DYNAMIC_INDEX, DenseArrayBase, TensorType
+from xdsl.dialects.builtin import DYNAMIC_INDEX, DenseArrayBase, IntegerType, TensorType
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.dialects.linalg.abstract_ops import LinalgStructuredOperation
 from xdsl.dialects.linalg.attrs import IteratorType
@@ -103,11 +103,8 @@ def _lead(evaluator: Evaluator, env: Environment) -> tuple[int, ...]:
     """Shape in front of a new tensor's: the batch, as the block's tensors have it."""
     if not evaluator.batch:
         return ()
-    return next(
-        value.shape[:1]
-        for key, value in env.items()
-        if isinstance(key.type, TensorType) and isinstance(value, np.ndarray)
-    )
+    arrays = (cast(Array, v) for key, v in env.items() if isinstance(key.type, TensorType))
+    return next(arrays).shape[:1]
 
 
 def _constant(evaluator: Evaluator, op: Operation, env: Environment) -> Sequence[Value]:
@@ -200,9 +197,9 @@ def _copy(evaluator: Evaluator, op: Operation, env: Environment) -> Sequence[Val
 def _slices(
     op: tensor.ExtractSliceOp | tensor.InsertSliceOp, env: Environment
 ) -> tuple[slice, ...]:
-    def resolve(static: DenseArrayBase, dynamic: Sequence[SSAValue]) -> list[int]:
+    def resolve(static: DenseArrayBase[IntegerType], dynamic: Sequence[SSAValue]) -> list[int]:
         values = iter(int(env[value]) for value in dynamic)
-        numbers = cast(Sequence[int], static.get_values())
+        numbers = static.get_values()
         return [next(values) if number == DYNAMIC_INDEX else number for number in numbers]
 
     offsets = resolve(op.static_offsets, op.offsets)

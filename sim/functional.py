@@ -109,7 +109,7 @@ def run_program(program: ProgramOp, device: Device, inputs: Sequence[Array]) -> 
     if len(elements) != 1:
         raise SimulationError(f"operands of a program mix element types {sorted(elements)}")
     machine = Machine(device, elements.pop())
-    arguments = dict(zip(program.body.block.args, inputs, strict=True))
+    arguments: dict[SSAValue, Array] = dict(zip(program.body.block.args, inputs, strict=True))
     for argument, array in arguments.items():
         layout = layout_of(argument)
         if isinstance(layout, PlacementAttr):
@@ -159,7 +159,8 @@ def _by_hardware(tensor: PlacedTensor) -> Array:
 
 def _columns(storage: Array, index: tuple[Ints, ...], lanes: int) -> Array:
     """Storage of chosen places as whole columns, shape (places, columns, lanes)."""
-    chosen = storage[index].reshape(len(index[0]) if index else 1, -1)
+    places = prod(storage.shape[: len(index)])
+    chosen = storage[index].reshape(places, -1)
     columns = -(-chosen.shape[1] // lanes)
     padded = np.zeros((len(chosen), columns * lanes), storage.dtype)
     padded[:, : chosen.shape[1]] = chosen

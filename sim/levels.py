@@ -177,7 +177,7 @@ def _assemble(tiles: Array, mapping: Mapping) -> Array:
     cores = [d.piece.size for d in mapping.digits]
     local_sizes = [digits.sizes[axis] for axis in digits.local]
     grid = tiles.reshape(*cores, *local_sizes)
-    partial = [i for i, d in enumerate(mapping.digits) if i not in digits.hardware]
+    partial = [i for i in range(len(cores)) if i not in digits.hardware]
     source = {axis: number for number, axis in digits.hardware.items()}
     source |= {axis: len(cores) + i for i, axis in enumerate(digits.local)}
     grid = grid.transpose([*partial, *(source[axis] for axis in range(len(digits.sizes)))])

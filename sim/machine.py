@@ -200,8 +200,8 @@ class Machine:
         differs[order] = before != sorted_row
         closed[order] = before == CLOSED
         return (
-            differs.reshape(count, spanned).any(axis=1),
-            closed.reshape(count, spanned).all(axis=1),
+            np.asarray(differs.reshape(count, spanned).any(axis=1)),
+            np.asarray(closed.reshape(count, spanned).all(axis=1)),
         )
 
     def _set_rows(self, command: Command, action: _Action) -> None:
@@ -304,7 +304,7 @@ class Machine:
         if not ref.indices:
             # The entries, one element each, are the lanes.
             lanes = file.values[action.groups, unit].reshape(*unit.shape, -1)
-            return Value(lanes, file.valid[action.groups, unit].all(axis=-1))
+            return Value(lanes, np.asarray(file.valid[action.groups, unit].all(axis=-1)))
         entry = self._entry(name, file, ref, action)
         lanes = file.values[action.groups, unit, entry]
         valid = file.valid[action.groups, unit, entry]

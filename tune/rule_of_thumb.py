@@ -4,10 +4,11 @@ No search and no cost: the mapping that the device's authors write by hand, with
 far as they go. The device file says which levels carry which role.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import prod
 
-from pim_opt.cost.mapping import Mapping
+from pim_opt.cost.mapping import Mapping as KernelMapping
 from pim_opt.devices import Device
 from pim_opt.dialects.iteration import Contraction, Dim, Role
 from pim_opt.dialects.schedule import LANE, TIME, Factor, Schedule, ScheduleError, Split
@@ -28,6 +29,7 @@ class _Planner:
 
     kernel: Contraction
     device: Device
+    hand_mapping: Mapping[str, tuple[str, ...]]
     column_elements: int
     left: dict[str, int] = field(default_factory=dict[str, int])
     """Members still free, by target text."""
@@ -35,7 +37,7 @@ class _Planner:
     def hardware(self, dim: Dim, points: int, whole: str | None) -> list[Factor]:
         """Factors of a dimension over the levels of its role; target `whole` is filled up."""
         factors: list[Factor] = []
-        for text in self.device.kernels.contraction.hand_mapping[dim.role]:
+        for text in self.hand_mapping[dim.role]:
             levels = [self.device.level(name) for name in text.split("*")]
             free = self.left.setdefault(text, prod(level.count for level in levels))
             size = free if text == whole else balanced(points, free)
@@ -79,7 +81,7 @@ def rule_of_thumb(kernel: Contraction, device: Device, column_elements: int) -> 
     modes = device.kernels.contraction
     if modes is None or modes.tree is None:
         raise ScheduleError(f'device "{device.name}" has no hand mapping for contractions')
-    planner = _Planner(kernel, device, column_elements)
+    planner = _Planner(kernel, device, modes.hand_mapping, column_elements)
     reduction_target = "*".join(modes.hand_mapping[Role.REDUCTION][:1])
     sums = reduction_target in modes.tree.move
     limits = {
@@ -125,7 +127,7 @@ def _with_multicast(
         schedule.splits, schedule.order, "multicast", schedule.double_buffer, schedule.sum_level
     )
     try:
-        Mapping(kernel, multicast, device, column_elements)
+        KernelMapping(kernel, multicast, device, column_elements)
     except ScheduleError:
         return schedule
     return multicast

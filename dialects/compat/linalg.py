@@ -10,7 +10,7 @@ Each repair has a test that shows the defect in stock xDSL, and fails once that 
 
 from abc import ABC
 from collections.abc import Sequence
-from typing import Any, ClassVar, Self, cast
+from typing import ClassVar, Self, cast
 
 from xdsl.builder import Builder
 from xdsl.dialects import arith
@@ -18,7 +18,6 @@ from xdsl.dialects.builtin import (
     AffineMapAttr,
     AnyFloat,
     ArrayAttr,
-    Attribute,
     DenseArrayBase,
     IntegerAttr,
     IntegerType,
@@ -30,8 +29,8 @@ from xdsl.dialects.linalg import Linalg as StockLinalg
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.dialects.linalg.abstract_ops import NamedOperation
 from xdsl.dialects.linalg.attrs import IteratorType, IteratorTypeAttr
-from xdsl.ir import Block, BlockArgument, Dialect, Region, SSAValue
-from xdsl.ir.affine import AffineMap
+from xdsl.ir import Attribute, Block, BlockArgument, Dialect, Region, SSAValue
+from xdsl.ir.affine import AffineDimExpr, AffineMap
 from xdsl.irdl import (
     IRDLOperation,
     irdl_op_definition,
@@ -90,7 +89,7 @@ class GenericOp(linalg.GenericOp):
             outputs,
             body,
             cast(ArrayAttr[AffineMapAttr], maps),
-            [_iterator(parser, kind) for kind in iterators],
+            [_iterator(parser, kind) for kind in cast(ArrayAttr[Attribute], iterators)],
             _parse_results(parser),
             doc if isinstance(doc, StringAttr) else None,
             library_call if isinstance(library_call, StringAttr) else None,
@@ -102,7 +101,7 @@ class GenericOp(linalg.GenericOp):
 def _iterator(parser: Parser, kind: Attribute) -> IteratorTypeAttr:
     if isinstance(kind, IteratorTypeAttr):
         return kind
-    known = [iterator.value for iterator in IteratorType]
+    known = [str(iterator) for iterator in IteratorType]
     if not isinstance(kind, StringAttr) or kind.data not in known:
         parser.raise_error(f"iterator type {kind}; expected one of {', '.join(known)}")
     return IteratorTypeAttr(IteratorType(kind.data))
@@ -127,7 +126,7 @@ def _extended(value: SSAValue, type_: Attribute) -> SSAValue:
     if value.type == type_:
         return value
     if isinstance(type_, IntegerType):
-        return arith.ExtSIOp(value, type_).result
+        return arith.ExtSIOp(value, cast(IntegerType, type_)).result
     return arith.ExtFOp(value, cast(AnyFloat, type_)).result
 
 
@@ -150,8 +149,12 @@ class _Contraction(NamedOperation, ABC):
         return ArrayAttr([*parallel, IteratorTypeAttr.reduction()])
 
 
-def _maps(*callables: Any) -> tuple[AffineMap, ...]:
-    return tuple(AffineMap.from_callable(callable_) for callable_ in callables)
+def _maps(loops: str, *operands: str) -> tuple[AffineMap, ...]:
+    """Maps from loops, a letter each, to the letters that index each operand."""
+    return tuple(
+        AffineMap(len(loops), 0, tuple(AffineDimExpr(loops.index(loop)) for loop in operand))
+        for operand in operands
+    )
 
 
 @irdl_op_definition
@@ -159,9 +162,7 @@ class BatchMatmulOp(_Contraction):
     """C[b, m, n] += A[b, m, k] * B[b, k, n]."""
 
     name = "linalg.batch_matmul"
-    MAPS: ClassVar = _maps(
-        lambda b, m, n, k: (b, m, k), lambda b, m, n, k: (b, k, n), lambda b, m, n, k: (b, m, n)
-    )
+    MAPS: ClassVar = _maps("bmnk", "bmk", "bkn", "bmn")
     PARALLEL: ClassVar = 3
 
 
@@ -170,9 +171,7 @@ class BatchMatvecOp(_Contraction):
     """y[b, m] += A[b, m, k] * x[b, k]."""
 
     name = "linalg.batch_matvec"
-    MAPS: ClassVar = _maps(
-        lambda b, m, k: (b, m, k), lambda b, m, k: (b, k), lambda b, m, k: (b, m)
-    )
+    MAPS: ClassVar = _maps("bmk", "bmk", "bk", "bm")
     PARALLEL: ClassVar = 2
 
 
@@ -181,9 +180,7 @@ class BatchVecmatOp(_Contraction):
     """y[b, n] += x[b, k] * A[b, k, n]."""
 
     name = "linalg.batch_vecmat"
-    MAPS: ClassVar = _maps(
-        lambda b, n, k: (b, k), lambda b, n, k: (b, k, n), lambda b, n, k: (b, n)
-    )
+    MAPS: ClassVar = _maps("bnk", "bk", "bkn", "bn")
     PARALLEL: ClassVar = 2
 
 
@@ -192,7 +189,7 @@ class DotOp(_Contraction):
     """y += a[k] * b[k]."""
 
     name = "linalg.dot"
-    MAPS: ClassVar = _maps(lambda k: (k,), lambda k: (k,), lambda k: ())
+    MAPS: ClassVar = _maps("k", "k", "k", "")
     PARALLEL: ClassVar = 0
 
 
@@ -201,7 +198,7 @@ class MatvecOp(_Contraction):
     """y[m] += A[m, k] * x[k]."""
 
     name = "linalg.matvec"
-    MAPS: ClassVar = _maps(lambda m, k: (m, k), lambda m, k: (k,), lambda m, k: (m,))
+    MAPS: ClassVar = _maps("mk", "mk", "k", "m")
     PARALLEL: ClassVar = 1
 
 
@@ -210,16 +207,11 @@ class VecmatOp(_Contraction):
     """y[n] += x[k] * A[k, n]."""
 
     name = "linalg.vecmat"
-    MAPS: ClassVar = _maps(lambda n, k: (k,), lambda n, k: (k, n), lambda n, k: (n,))
+    MAPS: ClassVar = _maps("nk", "k", "kn", "n")
     PARALLEL: ClassVar = 1
 
 
-_DEFAULT_MAPS = ArrayAttr(
-    [
-        AffineMapAttr(map_)
-        for map_ in _maps(lambda m, n, k: (m, k), lambda m, n, k: (k, n), lambda m, n, k: (m, n))
-    ]
-)
+_DEFAULT_MAPS = ArrayAttr([AffineMapAttr(map_) for map_ in _maps("mnk", "mk", "kn", "mn")])
 
 
 class MatmulOp(linalg.MatmulOp):

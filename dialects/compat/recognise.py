@@ -19,7 +19,7 @@ def constant_initial_value(value: SSAValue) -> float | None:
             terminator = value.owner.body.block.last_op
             if not isinstance(terminator, linalg.YieldOp):
                 return None
-            index = list(value.owner.results).index(value)
+            index = next(i for i, result in enumerate(value.owner.results) if result is value)
             return _scalar(terminator.operands[index])
         case arith.ConstantOp():
             return _scalar(value)
@@ -37,6 +37,7 @@ def _scalar(value: SSAValue) -> float | None:
         case FloatAttr() | IntegerAttr():
             return float(owner.value.value.data)
         case DenseIntOrFPElementsAttr() if owner.value.is_splat():
-            return float(next(iter(owner.value.get_values())))
+            element = next(iter(owner.value.get_values()))
+            return None if isinstance(element, tuple) else float(element)
         case _:
             return None

@@ -54,7 +54,9 @@ def test_real_exports_run(name: str, narrow_to: str | None, kernels: int) -> Non
     assert all(kernel.commands["MACAB"] > 0 for kernel in report.kernels)
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     n=st.integers(1, 700),
     k=st.integers(1, 700),
