@@ -13,7 +13,7 @@ help: ## show the targets
 demo: $(VENV)/demo.stamp ## install, then compile and run a GEMV from torch-mlir
 	$(BIN)/pimc run examples/gemv_f16.mlir --device attacc
 
-test: lint unit lit wheel-test ## everything that CI checks
+test: lint typecheck unit lit wheel-test ## everything that CI checks
 
 check: test ## the same as test
 

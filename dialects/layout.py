@@ -172,7 +172,7 @@ class _LayoutChange(IRDLOperation):
 
     def verify_(self) -> None:
         source = cast(TensorType[Attribute], self.source.type)
-        result = cast(TensorType[Attribute], self.result.type)
+        result = self.result.type
         _verify_same_tensor(source, result)
         _verify_tensor_fits(source, "source")
         _verify_tensor_fits(result, "result")

@@ -27,6 +27,7 @@ from xdsl.pattern_rewriter import (
     RewritePattern,
     op_type_rewrite_pattern,
 )
+from xdsl.utils.hints import isa
 
 from pim_opt.dialects.compat.linalg import GenericOp
 
@@ -57,7 +58,7 @@ class GeneralizeNamedOp(RewritePattern):
 
 
 def _transposing_body(op: linalg.TransposeOp) -> Region:
-    element = cast(TensorType[Attribute], op.res[0].type).element_type
+    element = op.res[0].type.element_type
     block = Block(arg_types=[element, element])
     block.add_op(linalg.YieldOp(block.args[0]))
     return Region(block)
@@ -124,7 +125,7 @@ class CollapseBeforeTranspose(RewritePattern):
         groups = [[permutation[axis.value.data] for axis in group] for group in op.reassociation]
         if any(group != list(range(group[0], group[0] + len(group))) for group in groups):
             return
-        result = cast(TensorType[Attribute], op.result.type)
+        result = op.result.type
         order = sorted(range(len(groups)), key=lambda i: groups[i][0])
         shape = [result.get_shape()[i] for i in order]
         reassociation = ArrayAttr(
@@ -283,8 +284,8 @@ def _copied(
 def _loop_sizes(op: linalg.GenericOp) -> dict[int, int]:
     sizes: dict[int, int] = {}
     for value, attr in zip(op.operands, op.indexing_maps, strict=True):
-        if isinstance(value.type, TensorType):
-            type_ = cast(TensorType[Attribute], value.type)
+        type_: Attribute = value.type
+        if isa(type_, TensorType[Attribute]):
             for expr, size in zip(attr.data.results, type_.get_shape(), strict=True):
                 if isinstance(expr, AffineDimExpr):
                     sizes[expr.position] = size

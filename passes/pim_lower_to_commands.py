@@ -141,7 +141,9 @@ def lower(kernel: KernelOp) -> None:
     with ImplicitBuilder(body):
         numbers = [kernel.body.block.args.index(bind.source) for bind in binds]
         bound = [
-            BindOp(body.args[number], bind.result.type.encoding, resident=bind.resident is not None)
+            BindOp(
+                body.args[number], layout_of(bind.result), resident=bind.resident is not None
+            ).result
             for number, bind in zip(numbers, binds, strict=True)
         ]
         run = ProgramOp(bound, [unbind.source.type], Region(program))

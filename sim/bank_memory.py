@@ -52,8 +52,9 @@ class BankMemory:
             row: the first row, the same in every bank.
             data: shape (banks, columns, bytes of a column).
         """
-        place = np.arange(data.shape[1])
-        rows = np.arange(row, row + -(-data.shape[1] // self._columns))
+        columns = int(data.shape[1])
+        place = np.arange(columns)
+        rows = np.arange(row, row + -(-columns // self._columns))
         self._allocate(
             *(i.reshape(-1) for i in np.broadcast_arrays(group[:, None], core[:, None], rows))
         )

@@ -1,6 +1,6 @@
 """NumPy types of the element types that devices compute on."""
 
-from typing import Any
+from typing import Any, cast
 
 import ml_dtypes
 import numpy as np
@@ -25,8 +25,8 @@ def dtype_of(element: str) -> np.dtype[Any]:
 
 def unit_roundoff(element: str) -> float:
     """Largest relative error of one rounding to float type `element`: half its epsilon."""
-    eps: Any = ml_dtypes.finfo(dtype_of(element)).eps  # pyright: ignore[reportUnknownMemberType]
-    return float(eps) / 2
+    info = cast(Any, ml_dtypes.finfo(dtype_of(element)))
+    return float(info.eps) / 2
 
 
 def rounded(values: NDArray[np.float32], element: str) -> NDArray[np.float32]:

@@ -82,7 +82,7 @@ class _Run:
                 raise SimulationError(f"'{item.name}' is not an op of a command program")
 
     def _collect(self, op: CollectOp) -> Array:
-        type_ = cast(TensorType[Attribute], op.result.type)
+        type_ = op.result.type
         placement = cast(PlacementAttr, type_.encoding).data
         dtype = dtype_of(str(type_.element_type))
         tensor = empty(type_.get_shape(), placement, dtype)
@@ -184,9 +184,10 @@ def fetch(machine: Machine, tensor: PlacedTensor) -> None:
     lanes = machine.device.column_elements(machine.element)
     banks = _banks(tensor.placement, machine.device)
     marks = store(np.ones(tensor.shape, np.bool_), tensor.placement)
-    held = _columns(_by_hardware(marks), banks.index, lanes).any(axis=-1)
+    marked = _columns(_by_hardware(marks), banks.index, lanes)
+    held = marked.any(axis=-1)
     row = tensor.placement.row
-    data, written = machine.memory.read_rows(banks.group, banks.core, row, held.shape[1])
+    data, written = machine.memory.read_rows(banks.group, banks.core, row, marked.shape[1])
     if not written[held].all():
         raise SimulationError(f"part of the result was never written to the rows from {row} on")
     storage = _by_hardware(tensor)

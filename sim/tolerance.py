@@ -51,7 +51,7 @@ def kernel_bound(kernel: KernelOp, inputs: Sequence[Array]) -> tuple[Doubles, Do
     contraction = kernel.contraction
     exact = exact_contraction(contraction, inputs[0], inputs[1])
     magnitude = exact_contraction(contraction, np.abs(inputs[0]), np.abs(inputs[1]))
-    element = str(cast(TensorType[Attribute], kernel.outputs[0].type).element_type)
+    element = str(kernel.outputs[0].type.element_type)
     unit = unit_roundoff(element)
     integers = all(bool((array == np.round(array)).all()) for array in inputs)
     if integers and magnitude.max(initial=0.0) <= 0.5 / unit:

@@ -299,7 +299,7 @@ class CombineOp(IRDLOperation):
 
     def verify_(self) -> None:
         partials = cast(TensorType[Attribute], self.partials.type).get_shape()
-        result = cast(TensorType[Attribute], self.result.type).get_shape()
+        result = self.result.type.get_shape()
         if partials[1:] != result:
             raise VerifyException(
                 f"partials {list(partials)} without their first axis are not {list(result)}"
