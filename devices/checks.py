@@ -112,6 +112,9 @@ def _commands(device: Device) -> Iterator[Problem]:
                 yield Problem(f"{path}.spans[{i}]", _unknown("core level", level, core_names))
         if command.meaning is not None:
             yield from _meaning(device, command, f"{path}.meaning")
+        if command.scope is not None and not _has_level(device.levels, command.scope):
+            message = _unknown("level", command.scope, _level_names(device))
+            yield Problem(f"{path}.scope", message)
         if command.row:
             try:
                 device.row_commands(command.spans)
@@ -192,7 +195,7 @@ def _known_command(device: Device, name: str, path: str) -> Iterator[Problem]:
 
 
 def _timing(device: Device) -> Iterator[Problem]:
-    latencies: dict[tuple[str, frozenset[str], frozenset[str], int], int] = {}
+    latencies: dict[tuple[object, ...], int] = {}
     for i, row in enumerate(device.timing.constraints):
         path = f"$.timing.constraints[{i}]"
         if not _has_level(device.levels, row.level):
@@ -212,14 +215,39 @@ def _timing(device: Device) -> Iterator[Problem]:
         if row.window < 1:
             yield Problem(f"{path}.window", f"window {row.window}; expected at least 1")
         # Rows that overlap combine by maximum; the same row twice contradicts itself.
-        key = (row.level, frozenset(row.preceding), frozenset(row.following), row.window)
+        if row.entry is not None and row.entry not in device.registers:
+            yield Problem(f"{path}.entry", _unknown("register", row.entry, device.registers))
+        for level, origin in row.also_at.items():
+            known = ("*", *_level_names(device))
+            if not _has_level(device.levels, level) or (origin not in known):
+                yield Problem(f"{path}.also_at.{level}", _unknown("level", origin, known))
+        key = (
+            row.level,
+            frozenset(row.preceding),
+            frozenset(row.following),
+            row.window,
+            row.entry,
+            tuple(sorted(row.also_at.items())),
+        )
         if latencies.setdefault(key, cycles) != cycles:
             yield Problem(
                 path,
                 f"{', '.join(row.preceding)} to {', '.join(row.following)} at level {row.level}"
                 f" takes {cycles} cycles here and {latencies[key]} above",
             )
+    for name, latency in device.timing.completion.items():
+        yield from _known_command(device, name, f"$.timing.completion.{name}")
+        yield from _latency(device, latency, f"$.timing.completion.{name}")
     yield from _refresh(device)
+
+
+def _latency(device: Device, latency: int | str, path: str) -> Iterator[Problem]:
+    try:
+        device.timing.cycles(latency)
+    except KeyError as error:
+        yield Problem(path, _unknown("timing value", error.args[0], device.timing.values))
+    except ValueError as error:
+        yield Problem(path, str(error))
 
 
 def _refresh(device: Device) -> Iterator[Problem]:
@@ -227,9 +255,7 @@ def _refresh(device: Device) -> Iterator[Problem]:
     if refresh is None:
         return
     yield from _known_command(device, refresh.command, "$.refresh.command")
+    if refresh.per is not None and not _has_level(device.levels, refresh.per):
+        yield Problem("$.refresh.per", _unknown("level", refresh.per, _level_names(device)))
     for field, latency in (("interval", refresh.interval), ("duration", refresh.duration)):
-        try:
-            device.timing.cycles(latency)
-        except KeyError as error:
-            message = _unknown("timing value", error.args[0], device.timing.values)
-            yield Problem(f"$.refresh.{field}", message)
+        yield from _latency(device, latency, f"$.refresh.{field}")

@@ -75,6 +75,10 @@ class Command(_Struct, frozen=True):
     """Needs its row open in every bank that it acts on."""
     opens: bool = False
     closes: bool = False
+    scope: str | None = None
+    """Innermost level whose constraints it heeds; None for all levels down to the bank."""
+    bus: Literal["row", "column", "none"] | None = None
+    """The command bus it takes; None for that of its kind: see `Device.command_bus`."""
     operands: tuple[str, ...] = ()
     """Index operands, by which `meaning` indexes registers."""
     meaning: str | None = None
@@ -119,13 +123,32 @@ class Kernels(_Struct, frozen=True):
     contraction: ContractionKernels | None = None
 
 
-class Ordering(_Struct, frozen=True):
-    """What the controller keeps in program order without a barrier."""
+class WriteDrain(_Struct, frozen=True):
+    """When the controller turns from reads to writes and back, by the length of its write queue."""
 
-    pim: Literal["in-order", "reordered"]
-    """PIM commands of a group among themselves."""
-    host_forward: bool
-    """The host sends data on only once it has received them."""
+    start: int
+    """It turns to writes at this many, or when no read waits."""
+    stop: int
+    """It turns back at this many or fewer, when a read waits."""
+
+
+class Controller(_Struct, frozen=True):
+    """How the commands of one group are ordered and issued."""
+
+    policy: Literal["in-order", "fr-fcfs"]
+    """in-order: column commands issue in program order; rows of requests to come are opened ahead.
+    fr-fcfs: the oldest request that is ready goes first, whatever depends on it."""
+    window: int
+    """Requests that a queue holds: how far the controller sees ahead."""
+    coupled: bool = False
+    """One frontend feeds all groups in trace order: a full queue of one stops the others."""
+    forwarding: bool = False
+    """A read of an address that the write queue holds takes no DRAM access."""
+    keeps_rows: bool = False
+    """Opening a row in many banks leaves other rows open there, so that a bank may have many."""
+    write_drain: WriteDrain | None = None
+    source: str = ""
+    assumption: str = ""
 
 
 class Constraint(_Struct, frozen=True):
@@ -140,6 +163,11 @@ class Constraint(_Struct, frozen=True):
     latency: int | str
     """Cycles: a number, or a sum of named timing values as "nCWL + nBL + nWR"."""
     window: int = 1
+    entry: str | None = None
+    """A register file: the row binds only commands that use the same entry of it."""
+    also_at: dict[str, str] = {}
+    """It binds at more members than the preceding command's address names: per level "*" for all,
+    or the level whose coordinate stands for it (levels not named: the address's own)."""
     source: str = ""
     assumption: str = ""
 
@@ -149,6 +177,9 @@ class Timing(_Struct, frozen=True):
 
     values: dict[str, int]
     constraints: tuple[Constraint, ...] = ()
+    completion: dict[str, int | str] = {}
+    """Per command the latency until its data are where they go; 0 for one that is not named. The
+    run ends, and a barrier lets go, when everything has completed."""
 
     def cycles(self, latency: int | str) -> int:
         """The value of a latency in cycles.
@@ -179,6 +210,8 @@ class Refresh(_Struct, frozen=True):
     command: str
     interval: str
     duration: str
+    per: str | None = None
+    """The level whose members each get a command of their own; None for one to the whole group."""
     source: str = ""
 
 
@@ -195,7 +228,7 @@ class Device(_Struct, frozen=True):
     registers: dict[str, Register]
     commands: dict[str, Command]
     kernels: Kernels
-    ordering: Ordering
+    controller: Controller
     timing: Timing
     refresh: Refresh | None = None
     energy_pj_per_bit: dict[str, float] = {}
@@ -256,6 +289,23 @@ class Device(_Struct, frozen=True):
     def column_elements(self, element: str) -> int:
         """Elements of type `element` in one column."""
         return self.column_bytes // ELEMENT_BYTES[element]
+
+    def command_bus(self, command: str) -> str:
+        """The bus that `command` takes, "row", "column" or "none": at most one each a cycle.
+
+        Raises:
+            KeyError: there is no such command.
+        """
+        given = self.commands[command]
+        if given.bus is not None:
+            return given.bus
+        match given.kind:
+            case "row" | "refresh":
+                return "row"
+            case "barrier":
+                return "none"
+            case _:
+                return "column"
 
     def meaning(self, command: str) -> Meaning:
         """What `command` does; a command without a meaning changes no data.

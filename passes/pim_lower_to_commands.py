@@ -112,6 +112,7 @@ class _Lowering:
             memory,
             shape,
         ).emit(self.builder)
+        self.builder.barrier()
 
     def _combine(self, op: CombineOp) -> None:
         partials = self.memory[op.partials]

@@ -1,71 +1,104 @@
 """Removes the barriers that a device's own ordering makes needless."""
 
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.ir import Operation
+from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import Rewriter
 
-from pim_opt.devices import Device
-from pim_opt.dialects.pim import BarrierOp, IssueOp, KernelOp, ProgramOp
+from pim_opt.dialects.pim import BarrierOp, HostCombineOp, IssueOp, KernelOp, ProgramOp, SpmdOp
 from pim_opt.passes.kernel_access import device_of, kernels
 
 READS_DRAM = frozenset({"host_read", "compute"})
 WRITES_DRAM = frozenset({"host_write"})
+GIVES_HOST = frozenset({"host_read", "move"})
+TAKES_FROM_HOST = frozenset({"host_write", "load"})
 
 
-@dataclass
-class _Barriers:
-    """Walks a program in order and decides for each barrier whether it must stay."""
+@dataclass(frozen=True)
+class _Step:
+    """A command as barriers see it: its kind, and the host memory that it exchanges data with."""
 
-    device: Device
-    pending: list[str] = field(default_factory=list[str])
-    """Kinds of commands since the last barrier that stays."""
+    kind: str
+    memory: SSAValue | None
 
-    def needless(self, later: list[str]) -> bool:
-        """Whether a barrier between `pending` and the kinds in `later` orders nothing new."""
-        if not self.pending or not later:
+    def passes_data_to(self, later: "_Step") -> bool:
+        """Whether `later` may take data from this command that program order does not protect.
+
+        Order protects what passes through the registers of one group; not what passes through DRAM
+        rows, nor what the host receives from one group and sends to another.
+        """
+        if self.kind in WRITES_DRAM and later.kind in READS_DRAM:
             return True
-        ordering = self.device.ordering
-        if ordering.pim != "in-order" or not ordering.host_forward:
-            return False
-        # In order and with the host sending only what it has, data pass safely through registers
-        # and through the host. What is left are data that pass through DRAM rows.
-        return not (WRITES_DRAM & set(self.pending) and READS_DRAM & set(later))
+        return (
+            self.kind in GIVES_HOST
+            and later.kind in TAKES_FROM_HOST
+            and self.memory is later.memory
+        )
+
+
+def _memories(kernel: KernelOp) -> dict[SSAValue, SSAValue]:
+    """Per host memory the one that stands for it and for all that it is combined into."""
+    combined: dict[SSAValue, SSAValue] = {}
+    for op in kernel.body.walk():
+        if isinstance(op, HostCombineOp):
+            combined[op.result] = combined.get(op.partials, op.partials)
+    return combined
 
 
 def remove_needless_barriers(kernel: KernelOp) -> None:
     """Erase every barrier of the kernel's program that its device does not need."""
     device = device_of(kernel)
-    steps: list[Operation] = [
-        op for op in kernel.body.walk() if isinstance(op, IssueOp | BarrierOp)
-    ]
-    kinds = [
-        device.commands[op.command.data].kind if isinstance(op, IssueOp) else "" for op in steps
-    ]
-    barriers = _Barriers(device)
-    for number, op in enumerate(steps):
+    in_order = device.controller.policy == "in-order"
+    combined = _memories(kernel)
+
+    def step(op: IssueOp) -> _Step:
+        memory = op.staging
+        kind = device.commands[op.command.data].kind
+        return _Step(kind, None if memory is None else combined.get(memory, memory))
+
+    for section in kernel.body.walk():
+        if isinstance(section, SpmdOp):
+            steps = [step(op) for op in section.walk() if isinstance(op, IssueOp)]
+            # Inside a section, loops bring every command before and after every barrier.
+            needed = not in_order or _pass_data(steps, steps)
+            for barrier in [op for op in section.walk() if isinstance(op, BarrierOp)]:
+                if not needed:
+                    Rewriter.erase_op(barrier)
+    pending: list[_Step] = []
+    for op in [op for op in kernel.body.walk() if isinstance(op, IssueOp | BarrierOp)]:
         if isinstance(op, IssueOp):
-            barriers.pending.append(kinds[number])
-        elif barriers.needless([kind for kind in kinds[number + 1 :] if kind]):
-            Rewriter.erase_op(op)
-        elif not _in_loop(op):
-            barriers.pending.clear()
+            pending.append(step(op))
+        elif isinstance(op.parent_op(), ProgramOp):
+            later = _steps_after(op, step)
+            if _pass_data(pending, later) if in_order else pending and later:
+                pending.clear()
+            else:
+                Rewriter.erase_op(op)
 
 
-def _in_loop(op: Operation) -> bool:
-    """Whether a barrier stands inside a section, where earlier iterations come before it again."""
-    return not isinstance(op.parent_op(), ProgramOp)
+def _steps_after(barrier: BarrierOp, step: Callable[[IssueOp], _Step]) -> list[_Step]:
+    found: list[_Step] = []
+    following = barrier.next_op
+    while following is not None:
+        found += [step(op) for op in following.walk() if isinstance(op, IssueOp)]
+        following = following.next_op
+    return found
+
+
+def _pass_data(earlier: Sequence[_Step], later: Sequence[_Step]) -> bool:
+    return any(one.passes_data_to(other) for one in earlier for other in later)
 
 
 @dataclass(frozen=True)
 class PimScheduleCommandsPass(ModulePass):
     """Remove barriers that order nothing which the device does not keep in order itself.
 
-    A barrier goes if no command comes before or after it; and, on a device that issues PIM commands
-    in program order and whose host sends only what it has, unless data pass it through DRAM rows.
+    A barrier goes if no command comes before or after it; and, on a device that issues column
+    commands in program order, unless data pass it through DRAM rows or through the host.
     """
 
     name = "pim-schedule-commands"
