@@ -53,6 +53,7 @@ class Mapping:
         self._check_sum()
         self._check_travel()
         self._check_capacity()
+        self._check_rows()
 
     # Roles of operands
 
@@ -183,28 +184,43 @@ class Mapping:
         wanted = set(dims)
         return prod(loop.size for loop in self.loops[depth:] if loop.dim in wanted)
 
-    @cached_property
-    def load_depth(self) -> int:
-        """Vector elements load before loops[load_depth:], the outermost place where they fit."""
+    @property
+    def load_room(self) -> int:
+        """Loop iterations over the vector that one load can serve: what its buffer holds."""
         operand = self.device.registers[self.operand_register]
         entries = operand.entries // (operand.halves if self.schedule.double_buffer else 1)
-        room = entries if self.reduces_lanes else entries * self.column_elements
-        return next(
-            depth
-            for depth in range(len(self.loops) + 1)
-            if self._iterations(self.kernel.vector.dims, depth) <= room
-        )
+        return entries if self.reduces_lanes else entries * self.column_elements
+
+    @property
+    def move_room(self) -> int:
+        """Loop iterations over the result that one move can empty: what the accumulators hold."""
+        entries = self.device.registers[self.accumulator].entries
+        return entries if self.reduces_lanes else entries // self.column_elements
+
+    @cached_property
+    def load_depth(self) -> int:
+        """Vector elements load before loops[load_depth:]."""
+        dims = self.kernel.vector.dims
+        return self._depth("x", self.schedule.load_at, dims, self.load_room)
 
     @cached_property
     def move_depth(self) -> int:
-        """Results move out after loops[move_depth:], the outermost place where they fit."""
-        entries = self.device.registers[self.accumulator].entries
-        room = entries if self.reduces_lanes else entries // self.column_elements
-        return next(
-            depth
-            for depth in range(len(self.loops) + 1)
-            if self._iterations(self.kernel.result.dims, depth) <= room
-        )
+        """Results move out after loops[move_depth:]."""
+        dims = self.kernel.result.dims
+        return self._depth("y", self.schedule.move_at, dims, self.move_room)
+
+    def _depth(self, mark: str, given: int | None, dims: tuple[int, ...], room: int) -> int:
+        """Where the schedule has its mark, or the outermost place inside of which `dims` fit."""
+        if given is None:
+            depths = range(len(self.loops) + 1)
+            return next(d for d in depths if self._iterations(dims, d) <= room)
+        needed = self._iterations(dims, given)
+        if needed > room:
+            raise ScheduleError(
+                f"'{mark}' in the order stands where {needed} steps are needed at once, but device"
+                f' "{self.device.name}" has room for {room}'
+            )
+        return given
 
     @property
     def loaded_columns(self) -> int:
@@ -445,4 +461,14 @@ class Mapping:
         ):
             raise ScheduleError(
                 f"'x: double': the operand buffer of device \"{self.device.name}\" is in one piece"
+            )
+        assert self.load_depth >= 0, "a mark that leaves no room is refused"
+        assert self.move_depth >= 0, "a mark that leaves no room is refused"
+
+    def _check_rows(self) -> None:
+        spans = self.device.commands[self.mode.multiply].spans
+        if self.schedule.rows == "all" and len(spans) < len(self.device.core_levels):
+            raise ScheduleError(
+                f"'rows: all': {self.mode.multiply} of device \"{self.device.name}\" does not open"
+                " its row in all banks"
             )

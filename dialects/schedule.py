@@ -3,14 +3,20 @@
 A schedule is one line of text, here broken for width:
 
     h: channel 16, time 2; n: pc*ra*bg 16, time 32; k: ba 4, time 2, lane 16;
-    order h n k; x: multicast, double; y: sum(ba)
+    order h n x k; x: multicast, double; y: sum(ba); rows: all
 
 Each dimension is a mixed-radix number, its factors written outermost first. A factor belongs to
 one physical level, to several taken together (`pc*ra*bg 16`: the last runs fastest), to `time`
 (iterations of one core) or to `lane` (the elements of one column). Factors may cover more than the
 dimension; the rest is padding. `order` lists the time loops, outermost first: the first `n` is n's
-first time factor, and so on. `x` says how the vector travels to the cores, `y` over which level
-the device itself sums partial results; what it does not sum is left to the host.
+first time factor, and so on. An `x` among them stands where the vector loads, a `y` where results
+move out: once for each iteration of the loops before it, with all that the loops after it need;
+without them, in the outermost place where the buffers are large enough.
+
+`x:` says how the vector travels to the cores, and whether it loads while the cores multiply
+(`double`). `y:` says over which level the device itself sums partial results; what it does not sum
+is left to the host. `rows:` says how the host finds the rows open that it writes results to:
+`each` bank's for itself, or `all` at once, by a multiplication whose sum nobody reads.
 
 Pure mathematics, no IR and no device: names of levels are checked against a device elsewhere.
 """
@@ -25,6 +31,8 @@ from pim_opt.dialects.iteration import Contraction
 TIME = "time"
 LANE = "lane"
 TRAVELS = ("direct", "multicast")
+ROWS = ("each", "all")
+MARKS = ("x", "y")
 
 
 class ScheduleError(ValueError):
@@ -84,14 +92,32 @@ class Schedule:
     """The next chunk of the vector loads into one half of the buffer while the other is used."""
     sum_level: str | None = None
     """Level over whose members the device sums results on their way out."""
+    load_at: int | None = None
+    """The vector loads inside of so many loops; None for as few as its buffer allows."""
+    move_at: int | None = None
+    """Results move out inside of so many loops; None for as few as the accumulators allow."""
+    rows: str = "each"
+    """How rows are opened for the host to write results to: one of ROWS."""
 
     def __str__(self) -> str:
         parts = [f"{s.dim}: {', '.join(map(str, s.factors))}" for s in self.splits if s.factors]
-        if self.order:
-            parts.append("order " + " ".join(self.order))
+        order = self._marked_order()
+        if order:
+            parts.append("order " + " ".join(order))
         parts.append(f"x: {self.travel}" + (", double" if self.double_buffer else ""))
         parts.append(f"y: sum({self.sum_level})" if self.sum_level is not None else "y: host")
+        if self.rows != "each":
+            parts.append(f"rows: {self.rows}")
         return "; ".join(parts)
+
+    def _marked_order(self) -> list[str]:
+        """The order with its marks, a `y` before an `x` in the same place."""
+        marks = [(self.move_at, "y"), (self.load_at, "x")]
+        order: list[str] = []
+        for depth in range(len(self.order) + 1):
+            order += [mark for at, mark in marks if at == depth]
+            order += self.order[depth : depth + 1]
+        return order
 
     def split(self, dim: str) -> Split:
         """The split of `dim`; a dimension that is not mentioned has no factors."""
@@ -136,6 +162,27 @@ def _parse_result(items: list[str]) -> dict[str, object]:
     return fields
 
 
+def _parse_order(names: list[str]) -> dict[str, object]:
+    loops = tuple(name for name in names if name not in MARKS)
+    fields: dict[str, object] = {"order": loops}
+    for mark, name in (("x", "load_at"), ("y", "move_at")):
+        if names.count(mark) > 1:
+            raise ScheduleError(f"'{mark}' stands twice in 'order {' '.join(names)}'")
+        if mark in names:
+            before = names[: names.index(mark)]
+            fields[name] = sum(other not in MARKS for other in before)
+    return fields
+
+
+def _parse_rows(items: list[str]) -> dict[str, object]:
+    if len(items) != 1 or items[0] not in ROWS:
+        raise ScheduleError(f"'{', '.join(items)}' after 'rows:'; expected {' or '.join(ROWS)}")
+    return {"rows": items[0]}
+
+
+_PARTS = {"x": _parse_travel, "y": _parse_result, "rows": _parse_rows}
+
+
 def parse_schedule(text: str) -> Schedule:
     """Read a schedule from its line of text.
 
@@ -149,13 +196,12 @@ def parse_schedule(text: str) -> Schedule:
         key, colon, rest = (piece.strip() for piece in part.partition(":"))
         items = [item.strip() for item in rest.split(",") if item.strip()]
         if not colon and key.split()[0] == "order":
-            key, fields["order"] = "order", tuple(part.split()[1:])
+            key = "order"
+            fields |= _parse_order(part.split()[1:])
         elif not colon:
             raise ScheduleError(f"'{part}' is not a part of a schedule; expected 'NAME: ...'")
-        elif key == "x":
-            fields |= _parse_travel(items)
-        elif key == "y":
-            fields |= _parse_result(items)
+        elif key in _PARTS:
+            fields |= _PARTS[key](items)
         else:
             splits.append(Split(key, tuple(map(_parse_factor, items))))
         seen[key] += 1

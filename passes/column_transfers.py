@@ -4,9 +4,10 @@ A placement says where every element lies; its inverse says which element lies a
 transfer runs over the places of a placement, column by column, and issues one command for each.
 """
 
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import prod
 
 from xdsl.ir import SSAValue
@@ -30,6 +31,16 @@ class _Place:
 
     linear: dict[Target, AffineExpr]
     levels: dict[str, AffineExpr]
+
+
+@dataclass(frozen=True)
+class _TransferLoop:
+    """A loop of a transfer: over columns, or over the members of `target`."""
+
+    count: int
+    target: Target
+    levels: tuple[str, ...]
+    """Levels that the counter runs over, the last fastest."""
 
 
 @dataclass(frozen=True)
@@ -76,20 +87,58 @@ class Transfer:
         return 1
 
     def emit(self, builder: ProgramBuilder, group: AffineExpr, staging: SSAValue) -> None:
-        """The commands of one group, inside a section that runs on `groups` groups."""
-        with builder.repeat(self.columns) as column, self._places(builder, group) as place:
-            element = self._element(builder.lane, column, place.linear)
-            with builder.when(self._guards(column, place.linear)):
-                core = [place.levels.get(level.short, ZERO) for level in self.device.core_levels]
-                row, within_row, operands = self._local_address(column)
-                builder.issue(
-                    self.command,
-                    [*core, row, within_row],
-                    operands,
-                    staging,
-                    element,
-                    self._valid_lanes,
-                )
+        """All commands of one group, inside a section that runs on `groups` groups."""
+        with builder.repeat(self.columns) as column:
+            self.emit_column(builder, group, staging, column)
+
+    def emit_column(
+        self, builder: ProgramBuilder, group: AffineExpr, staging: SSAValue, column: AffineExpr
+    ) -> None:
+        """The commands of one group for local column `column` of every place."""
+        with ExitStack() as stack:
+            counters = [
+                stack.enter_context(builder.repeat(loop.count)) if loop.count > 1 else ZERO
+                for loop in self._loops[1:]
+            ]
+            self._issue(builder, group, staging, [column, *counters])
+
+    def emit_at(
+        self, builder: ProgramBuilder, group: AffineExpr, staging: SSAValue, index: AffineExpr
+    ) -> None:
+        """The command that `emit` issues as number `index` in a group."""
+        counters: list[AffineExpr] = []
+        weight = self.commands
+        for number, loop in enumerate(self._loops):
+            weight //= loop.count
+            counters.append(digit(index, weight, loop.count if number else None))
+        self._issue(builder, group, staging, counters)
+
+    @property
+    def commands(self) -> int:
+        """Commands that a group issues, those of columns without any element included."""
+        return prod(loop.count for loop in self._loops)
+
+    def _issue(
+        self,
+        builder: ProgramBuilder,
+        group: AffineExpr,
+        staging: SSAValue,
+        counters: Sequence[AffineExpr],
+    ) -> None:
+        column = counters[0]
+        place = self._place(group, counters[1:])
+        element = self._element(builder.lane, column, place.linear)
+        with builder.when(self._guards(column, place.linear)):
+            core = [place.levels.get(level.short, ZERO) for level in self.device.core_levels]
+            row, within_row, operands = self._local_address(column)
+            builder.issue(
+                self.command,
+                [*core, row, within_row],
+                operands,
+                staging,
+                element,
+                self._valid_lanes,
+            )
 
     @property
     def _level_sizes(self) -> dict[str, int]:
@@ -107,45 +156,47 @@ class Transfer:
         operands = self.device.commands[self.command].operands
         return ZERO, ZERO, [self.slot_base + column] if operands else []
 
-    @contextmanager
-    def _places(self, builder: ProgramBuilder, group: AffineExpr) -> Generator["_Place"]:
-        """One loop per target inside the group; gives the place that the loops have reached.
+    @cached_property
+    def _loops(self) -> tuple["_TransferLoop", ...]:
+        """Columns, then one loop per target inside the group.
 
         Targets, and the levels of a target that is used whole, go round in the order in which the
         host's own addresses do, so that neighbouring commands use different buses.
         """
+        loops = [_TransferLoop(self.columns, LOCAL, ())]
+        for target in sorted(self.hardware_targets, key=self._rank, reverse=True):
+            if set(target) <= self.spans or target == (self.group,):
+                continue
+            if self._is_whole(target):
+                inside = sorted((lv for lv in target if lv != self.group), key=self._host_rank)
+                levels = tuple(inside[::-1])
+                count = prod(self._level_sizes[level] for level in levels)
+            else:
+                levels, count = target, self.placement.extent(target)
+            loops.append(_TransferLoop(count, target, levels))
+        return tuple(loops)
+
+    def _place(self, group: AffineExpr, counters: Sequence[AffineExpr]) -> "_Place":
+        """The place that the loops over targets have reached."""
         place = _Place({}, {})
-        with ExitStack() as stack:
-            for target in sorted(self.hardware_targets, key=self._rank, reverse=True):
-                if set(target) <= self.spans:
-                    continue
-                inside = sorted(
-                    (lv for lv in target if lv != self.group), key=self._host_order.index
-                )
-                if self._is_whole(target):
-                    count = prod(self._level_sizes[level] for level in inside)
-                    counter = stack.enter_context(builder.repeat(count)) if inside else ZERO
-                    levels = level_coordinates(tuple(inside[::-1]), counter, self._level_sizes)
-                    if self.group in target:
-                        levels[self.group] = group
-                    place.linear[target] = self._position(target, levels)
-                elif target == (self.group,):
-                    levels = {self.group: group}
-                    place.linear[target] = group
-                else:
-                    counter = stack.enter_context(builder.repeat(self.placement.extent(target)))
-                    levels = level_coordinates(target, counter, self._level_sizes)
-                    place.linear[target] = counter
-                place.levels.update(levels)
-            yield place
+        if (self.group,) in self.hardware_targets:
+            place.linear[self.group,] = group
+        for loop, counter in zip(self._loops[1:], counters, strict=True):
+            levels = level_coordinates(loop.levels, counter, self._level_sizes)
+            if self.group in loop.target:
+                levels[self.group] = group
+            whole = self._is_whole(loop.target)
+            place.linear[loop.target] = self._position(loop.target, levels) if whole else counter
+            place.levels.update(levels)
+        return place
 
     def _rank(self, target: Target) -> int:
-        return min(self._host_order.index(level) for level in target)
+        return min(map(self._host_rank, target))
 
-    @property
-    def _host_order(self) -> list[str]:
-        """Levels in the order in which the host's addresses run over them, fastest first."""
-        return [self.device.level(name).short for name in self.device.host_layout[:-2]]
+    def _host_rank(self, level: str) -> int:
+        """Place of a level in the order in which the host's addresses run, the fastest 0."""
+        order = [self.device.level(name).short for name in self.device.host_layout[:-2]]
+        return order.index(level)
 
     def _is_whole(self, target: Target) -> bool:
         """Whether every member of every level of `target` has a place."""

@@ -7,6 +7,7 @@ from math import prod
 from xdsl.ir import SSAValue
 from xdsl.ir.affine import AffineExpr
 
+from pim_opt.cost.mapping import Loop
 from pim_opt.cost.mapping import Mapping as KernelMapping
 from pim_opt.dialects.placement import LOCAL, TIME, Piece, Placement
 from pim_opt.passes.column_transfers import Transfer
@@ -16,6 +17,26 @@ from pim_opt.passes.program_builder import ZERO, ProgramBuilder, digit, total
 def moments(pieces: Mapping[int, Piece], counters: Sequence[AffineExpr]) -> dict[Piece, AffineExpr]:
     """Per digit along time the counter of its loop."""
     return {p: counters[number] for number, p in pieces.items() if p.target == TIME}
+
+
+def flat_index(loops: Sequence[Loop], counters: Sequence[AffineExpr]) -> AffineExpr:
+    """Number of the iteration of nested loops, the last of which runs fastest."""
+    sizes = [loop.size for loop in loops]
+    return total(
+        [
+            counter * prod(sizes[number + 1 :])
+            for number, counter in enumerate(counters[: len(loops)])
+        ]
+    )
+
+
+def split_index(loops: Sequence[Loop], index: AffineExpr) -> list[AffineExpr]:
+    """The counters of nested loops in iteration `index`: the inverse of `flat_index`."""
+    sizes = [loop.size for loop in loops]
+    return [
+        digit(index, prod(sizes[number + 1 :]), size if number else None)
+        for number, size in enumerate(sizes)
+    ]
 
 
 @dataclass(frozen=True)
@@ -32,29 +53,40 @@ class ComputeSection:
 
     def emit(self, builder: ProgramBuilder) -> None:
         """The whole section, over all groups in use."""
-        groups = self.mapping.used(self.mapping.group_target)
-        with builder.spmd(groups) as group, builder.when(self._group_bounds(group)):
+        mapping = self.mapping
+        with builder.spmd(mapping.used(mapping.group_target)) as group:
+            if mapping.schedule.double_buffer:
+                first: list[AffineExpr] = [ZERO] * mapping.load_depth
+                with builder.when(self._bounds(group, first)):
+                    self._loads(first).emit(builder, group, self.vector_memory)
+                builder.barrier()
             self._nest(builder, group, [])
 
     def _nest(self, builder: ProgramBuilder, group: AffineExpr, counters: list[AffineExpr]) -> None:
         mapping, depth = self.mapping, len(counters)
-        if depth == mapping.load_depth:
-            self._load(builder, group, counters)
+        if depth == mapping.load_depth and not mapping.schedule.double_buffer:
+            with builder.when(self._bounds(group, counters)):
+                self._loads(counters).emit(builder, group, self.vector_memory)
+            builder.barrier()
         if depth == len(mapping.loops):
-            self._multiply(builder, counters)
+            with builder.when(self._bounds(group, counters)):
+                self._multiply(builder, counters)
+            if mapping.schedule.double_buffer:
+                self._load_ahead(builder, group, counters)
         else:
             with builder.repeat(mapping.loops[depth].size) as counter:
-                inner = [*counters, counter]
-                with builder.when(self._loop_bounds(group, inner)):
-                    self._nest(builder, group, inner)
+                self._nest(builder, group, [*counters, counter])
+        if depth == mapping.load_depth:
+            self._end_of_chunk(builder, counters)
         if depth == mapping.move_depth:
             self._move(builder, group, counters)
 
     # Operands and results
 
-    def _load(self, builder: ProgramBuilder, group: AffineExpr, counters: list[AffineExpr]) -> None:
+    def _loads(self, counters: Sequence[AffineExpr]) -> Transfer:
+        """The loads of the vector that the iteration of the outer loops needs."""
         mapping = self.mapping
-        Transfer(
+        return Transfer(
             mapping.device,
             mapping.mode.load[mapping.schedule.travel],
             mapping.vector_placement,
@@ -62,8 +94,40 @@ class ComputeSection:
             mapping.column_elements,
             moments(mapping.vector_loops, counters),
             self._half(counters),
-        ).emit(builder, group, self.vector_memory)
-        builder.barrier()
+        )
+
+    def _load_ahead(
+        self, builder: ProgramBuilder, group: AffineExpr, counters: Sequence[AffineExpr]
+    ) -> None:
+        """After one multiplication, its share of the loads for the next iteration of outer loops.
+
+        The shares are equal, so that loads and multiplications interleave evenly.
+        """
+        mapping = self.mapping
+        outer, inner = mapping.loops[: mapping.load_depth], mapping.loops[mapping.load_depth :]
+        iterations = prod(loop.size for loop in outer)
+        if iterations == 1:
+            return
+        moment = flat_index(outer, counters)
+        following = split_index(outer, moment + 1)
+        loads = self._loads(following)
+        share = -(-loads.commands // prod(loop.size for loop in inner))
+        step = flat_index(inner, counters[mapping.load_depth :])
+        with builder.repeat(share) as number:
+            index = step * share + number
+            conditions = [moment * -1 + (iterations - 2), index * -1 + (loads.commands - 1)]
+            with builder.when(conditions + self._bounds(group, following)):
+                loads.emit_at(builder, group, self.vector_memory, index)
+
+    def _end_of_chunk(self, builder: ProgramBuilder, counters: Sequence[AffineExpr]) -> None:
+        """Before the next chunk of the vector, unless a move's own barrier stands there anyway."""
+        mapping = self.mapping
+        between = mapping.loops[mapping.move_depth : mapping.load_depth]
+        last = prod(loop.size for loop in between) - 1
+        if last > 0:
+            index = flat_index(between, counters[mapping.move_depth :])
+            with builder.when([index * -1 + (last - 1)]):
+                builder.barrier()
 
     def _move(self, builder: ProgramBuilder, group: AffineExpr, counters: list[AffineExpr]) -> None:
         mapping = self.mapping
@@ -71,15 +135,17 @@ class ComputeSection:
         if len(self.result_shape) < len(placement.axes):
             placement = replace(placement, axes=placement.axes[1:])
         level = mapping.schedule.sum_level
-        builder.barrier()
-        Transfer(
+        moves = Transfer(
             mapping.device,
             mapping.mode.move["" if level is None else mapping.device.level(level).name],
             placement,
             self.result_shape,
             mapping.column_elements,
             moments(mapping.result_loops, counters) | moments(mapping.round_loops, counters),
-        ).emit(builder, group, self.result_memory)
+        )
+        builder.barrier()
+        with builder.when(self._bounds(group, counters)):
+            moves.emit(builder, group, self.result_memory)
         builder.barrier()
 
     def _multiply(self, builder: ProgramBuilder, counters: Sequence[AffineExpr]) -> None:
@@ -88,7 +154,7 @@ class ComputeSection:
         column = self._local(mapping.matrix_loops, counters, lanes)
         columns = mapping.device.columns
         core = [ZERO] * len(mapping.device.core_levels)
-        half = self._half(counters)
+        half = self._half(counters[: mapping.load_depth])
         if mapping.reduces_lanes:
             slot = self._local(mapping.vector_loops, counters, lanes)
             operands = [half + slot, self._local(mapping.result_loops, counters, 1)]
@@ -100,18 +166,10 @@ class ComputeSection:
 
     # Bounds of padded loops
 
-    def _group_bounds(self, group: AffineExpr) -> list[AffineExpr]:
-        """Conditions that the group has any point of every dimension."""
-        return [
-            bound
-            for dim in range(len(self.mapping.kernel.dims))
-            for bound in self._bound(dim, group, [])
-        ]
-
-    def _loop_bounds(self, group: AffineExpr, counters: Sequence[AffineExpr]) -> list[AffineExpr]:
-        """Conditions that the innermost loop's iteration has any point."""
-        loop = self.mapping.loops[len(counters) - 1]
-        return self._bound(loop.dim, group, counters) if loop.size > 1 else []
+    def _bounds(self, group: AffineExpr, counters: Sequence[AffineExpr]) -> list[AffineExpr]:
+        """Conditions that the iteration of the outer loops has any point in bounds."""
+        dims = range(len(self.mapping.kernel.dims))
+        return [bound for dim in dims for bound in self._bound(dim, group, counters)]
 
     def _bound(
         self, dim: int, group: AffineExpr, counters: Sequence[AffineExpr]
@@ -149,16 +207,10 @@ class ComputeSection:
         )
 
     def _half(self, counters: Sequence[AffineExpr]) -> AffineExpr:
-        """First slot of the half of the operand buffer that this iteration's load fills."""
+        """First slot of the half of the operand buffer that the loads of this iteration fill."""
         mapping = self.mapping
         if not mapping.schedule.double_buffer:
             return ZERO
         operand = mapping.device.registers[mapping.operand_register]
-        loops = mapping.loops[: mapping.load_depth]
-        moment = total(
-            [
-                counters[number] * prod(loop.size for loop in loops[number + 1 :])
-                for number in range(len(loops))
-            ]
-        )
+        moment = flat_index(mapping.loops[: mapping.load_depth], counters)
         return moment % operand.halves * (operand.entries // operand.halves)

@@ -7,6 +7,7 @@ from xdsl.builder import ImplicitBuilder
 from xdsl.context import Context
 from xdsl.dialects.builtin import MemRefType, ModuleOp
 from xdsl.ir import Block, Operation, Region, SSAValue
+from xdsl.ir.affine import AffineExpr
 from xdsl.passes import ModulePass
 
 from pim_opt.cost.mapping import Mapping
@@ -43,7 +44,7 @@ from pim_opt.passes.kernel_access import (
     only_op_of,
     shape_of,
 )
-from pim_opt.passes.program_builder import ProgramBuilder
+from pim_opt.passes.program_builder import ZERO, ProgramBuilder
 
 
 @dataclass
@@ -96,9 +97,35 @@ class _Lowering:
         transfer = Transfer(
             self.device, command, placement, shape_of(placed), self.mapping.column_elements
         )
+        writes = command == self.device.kernels.host.write
         with self.builder.spmd(transfer.groups) as group:
-            transfer.emit(self.builder, group, memory)
+            if writes and self.mapping.schedule.rows == "all":
+                self._write_opened_rows(transfer, group, memory)
+            else:
+                transfer.emit(self.builder, group, memory)
         self.builder.barrier()
+
+    def _write_opened_rows(self, transfer: Transfer, group: AffineExpr, memory: SSAValue) -> None:
+        """Write row by row, each opened in all banks at once by a multiplication.
+
+        Its sum goes to accumulators that have been read already and that no later command reads.
+        """
+        command = self.mapping.mode.multiply
+        core = [ZERO] * len(self.device.core_levels)
+        operands = [ZERO] * len(self.device.commands[command].operands)
+        columns = self.device.columns
+        rows = -(-transfer.columns // columns)
+        with self.builder.repeat(rows) as row:
+            self.builder.barrier()
+            place = [*core, row + transfer.placement.row, ZERO]
+            self.builder.issue(command, place, operands)
+            self.builder.barrier()
+            with self.builder.repeat(min(columns, transfer.columns)) as column:
+                number = row * columns + column
+                partial = rows > 1 and transfer.columns % columns
+                bounds = [number * -1 + (transfer.columns - 1)] if partial else []
+                with self.builder.when(bounds):
+                    transfer.emit_column(self.builder, group, memory, number)
 
     def _compute(self, op: DistributeOp) -> None:
         result = shape_of(self.kernel.outputs[0])

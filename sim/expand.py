@@ -203,8 +203,15 @@ def _expand(block: Block, scope: _Scope, lanes: int) -> Iterator[Run | Operation
                 yield from _expand(op.body.block, inner, lanes)
             case IssueOp():
                 yield from _issue(op, scope, lanes)
+            case _ if scope.conditions and not _holds_anywhere(scope):
+                pass
             case _:
                 yield op
+
+
+def _holds_anywhere(scope: _Scope) -> bool:
+    """Whether any group meets the conditions around an op that is no command."""
+    return any(len(values) for values in _flat_counters(scope).values())
 
 
 def expand(program: ProgramOp, lanes: int) -> Iterator[Run | Operation]:
