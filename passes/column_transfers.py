@@ -13,6 +13,7 @@ from math import prod
 from xdsl.ir import SSAValue
 from xdsl.ir.affine import AffineExpr
 
+from pim_opt.cost.transfers import TransferLoops
 from pim_opt.devices import Device
 from pim_opt.dialects.placement import BANK, LOCAL, TIME, Piece, Placement, Target
 from pim_opt.passes.program_builder import (
@@ -34,16 +35,6 @@ class _Place:
 
 
 @dataclass(frozen=True)
-class _TransferLoop:
-    """A loop of a transfer: over columns, or over the members of `target`."""
-
-    count: int
-    target: Target
-    levels: tuple[str, ...]
-    """Levels that the counter runs over, the last fastest."""
-
-
-@dataclass(frozen=True)
 class Transfer:
     """What one transfer issues: `command` for every column of `placement`."""
 
@@ -59,36 +50,14 @@ class Transfer:
     slot_base: AffineExpr = ZERO
     """Added to the column number where a register file's slot is addressed."""
 
-    @property
-    def group(self) -> str:
-        return self.device.group_level.short
-
-    @property
-    def spans(self) -> set[str]:
-        """Core levels on all of whose members one command acts."""
-        return {self.device.level(name).short for name in self.device.commands[self.command].spans}
-
-    @property
-    def columns(self) -> int:
-        """Columns of one core that hold elements."""
-        return -(-self.placement.extent(LOCAL) // self.lanes)
-
-    @property
-    def hardware_targets(self) -> tuple[Target, ...]:
-        return tuple(t for t in self.placement.targets if t not in (LOCAL, TIME))
-
-    @property
-    def groups(self) -> int:
-        """Groups that take part."""
-        if (self.group,) in self.placement.targets:
-            return self.placement.extent((self.group,))
-        if any(self.group in target for target in self.hardware_targets):
-            return self.device.group_level.count
-        return 1
+    @cached_property
+    def nest(self) -> TransferLoops:
+        """The loops that the commands stand in."""
+        return TransferLoops(self.device, self.command, self.placement, self.lanes)
 
     def emit(self, builder: ProgramBuilder, group: AffineExpr, staging: SSAValue) -> None:
         """All commands of one group, inside a section that runs on `groups` groups."""
-        with builder.repeat(self.columns) as column:
+        with builder.repeat(self.nest.columns) as column:
             self.emit_column(builder, group, staging, column)
 
     def emit_column(
@@ -98,7 +67,7 @@ class Transfer:
         with ExitStack() as stack:
             counters = [
                 stack.enter_context(builder.repeat(loop.count)) if loop.count > 1 else ZERO
-                for loop in self._loops[1:]
+                for loop in self.nest.loops[1:]
             ]
             self._issue(builder, group, staging, [column, *counters])
 
@@ -107,16 +76,11 @@ class Transfer:
     ) -> None:
         """The command that `emit` issues as number `index` in a group."""
         counters: list[AffineExpr] = []
-        weight = self.commands
-        for number, loop in enumerate(self._loops):
+        weight = self.nest.commands
+        for number, loop in enumerate(self.nest.loops):
             weight //= loop.count
             counters.append(digit(index, weight, loop.count if number else None))
         self._issue(builder, group, staging, counters)
-
-    @property
-    def commands(self) -> int:
-        """Commands that a group issues, those of columns without any element included."""
-        return prod(loop.count for loop in self._loops)
 
     def _issue(
         self,
@@ -141,10 +105,6 @@ class Transfer:
             )
 
     @property
-    def _level_sizes(self) -> dict[str, int]:
-        return {level.short: level.count for level in self.device.levels}
-
-    @property
     def _valid_lanes(self) -> int:
         return min(self.lanes, self.placement.extent(LOCAL))
 
@@ -156,57 +116,25 @@ class Transfer:
         operands = self.device.commands[self.command].operands
         return ZERO, ZERO, [self.slot_base + column] if operands else []
 
-    @cached_property
-    def _loops(self) -> tuple["_TransferLoop", ...]:
-        """Columns, then one loop per target inside the group.
-
-        Targets, and the levels of a target that is used whole, go round in the order in which the
-        host's own addresses do, so that neighbouring commands use different buses.
-        """
-        loops = [_TransferLoop(self.columns, LOCAL, ())]
-        for target in sorted(self.hardware_targets, key=self._rank, reverse=True):
-            if set(target) <= self.spans or target == (self.group,):
-                continue
-            if self._is_whole(target):
-                inside = sorted((lv for lv in target if lv != self.group), key=self._host_rank)
-                levels = tuple(inside[::-1])
-                count = prod(self._level_sizes[level] for level in levels)
-            else:
-                levels, count = target, self.placement.extent(target)
-            loops.append(_TransferLoop(count, target, levels))
-        return tuple(loops)
-
     def _place(self, group: AffineExpr, counters: Sequence[AffineExpr]) -> "_Place":
         """The place that the loops over targets have reached."""
         place = _Place({}, {})
-        if (self.group,) in self.hardware_targets:
-            place.linear[self.group,] = group
-        for loop, counter in zip(self._loops[1:], counters, strict=True):
-            levels = level_coordinates(loop.levels, counter, self._level_sizes)
-            if self.group in loop.target:
-                levels[self.group] = group
-            whole = self._is_whole(loop.target)
+        if (self.nest.group,) in self.nest.hardware_targets:
+            place.linear[self.nest.group,] = group
+        for loop, counter in zip(self.nest.loops[1:], counters, strict=True):
+            levels = level_coordinates(loop.levels, counter, self.nest.level_sizes)
+            if self.nest.group in loop.target:
+                levels[self.nest.group] = group
+            whole = self.nest.is_whole(loop.target)
             place.linear[loop.target] = self._position(loop.target, levels) if whole else counter
             place.levels.update(levels)
         return place
-
-    def _rank(self, target: Target) -> int:
-        return min(map(self._host_rank, target))
-
-    def _host_rank(self, level: str) -> int:
-        """Place of a level in the order in which the host's addresses run, the fastest 0."""
-        order = [self.device.level(name).short for name in self.device.host_layout[:-2]]
-        return order.index(level)
-
-    def _is_whole(self, target: Target) -> bool:
-        """Whether every member of every level of `target` has a place."""
-        return self.placement.extent(target) == prod(self._level_sizes[lv] for lv in target)
 
     def _position(self, target: Target, levels: Mapping[str, AffineExpr]) -> AffineExpr:
         """Position along a target, whose last level runs fastest."""
         return total(
             [
-                levels[level] * prod(self._level_sizes[other] for other in target[i + 1 :])
+                levels[level] * prod(self.nest.level_sizes[other] for other in target[i + 1 :])
                 for i, level in enumerate(target)
             ]
         )

@@ -111,11 +111,11 @@ class ComputeSection:
         moment = flat_index(outer, counters)
         following = split_index(outer, moment + 1)
         loads = self._loads(following)
-        share = -(-loads.commands // prod(loop.size for loop in inner))
+        share = -(-loads.nest.commands // prod(loop.size for loop in inner))
         step = flat_index(inner, counters[mapping.load_depth :])
         with builder.repeat(share) as number:
             index = step * share + number
-            conditions = [moment * -1 + (iterations - 2), index * -1 + (loads.commands - 1)]
+            conditions = [moment * -1 + (iterations - 2), index * -1 + (loads.nest.commands - 1)]
             with builder.when(conditions + self._bounds(group, following)):
                 loads.emit_at(builder, group, self.vector_memory, index)
 

@@ -98,7 +98,7 @@ class _Lowering:
             self.device, command, placement, shape_of(placed), self.mapping.column_elements
         )
         writes = command == self.device.kernels.host.write
-        with self.builder.spmd(transfer.groups) as group:
+        with self.builder.spmd(transfer.nest.groups) as group:
             if writes and self.mapping.schedule.rows == "all":
                 self._write_opened_rows(transfer, group, memory)
             else:
@@ -114,16 +114,16 @@ class _Lowering:
         core = [ZERO] * len(self.device.core_levels)
         operands = [ZERO] * len(self.device.commands[command].operands)
         columns = self.device.columns
-        rows = -(-transfer.columns // columns)
+        rows = -(-transfer.nest.columns // columns)
         with self.builder.repeat(rows) as row:
             self.builder.barrier()
             place = [*core, row + transfer.placement.row, ZERO]
             self.builder.issue(command, place, operands)
             self.builder.barrier()
-            with self.builder.repeat(min(columns, transfer.columns)) as column:
+            with self.builder.repeat(min(columns, transfer.nest.columns)) as column:
                 number = row * columns + column
-                partial = rows > 1 and transfer.columns % columns
-                bounds = [number * -1 + (transfer.columns - 1)] if partial else []
+                partial = rows > 1 and transfer.nest.columns % columns
+                bounds = [number * -1 + (transfer.nest.columns - 1)] if partial else []
                 with self.builder.when(bounds):
                     transfer.emit_column(self.builder, group, memory, number)
 

@@ -1,0 +1,55 @@
+"""How fast commands follow each other, read off a device's table of constraints.
+
+Closed forms of what a controller does with long regular streams: commands of one kind that go round
+the members of some levels, and single commands of two kinds one after the other.
+"""
+
+from collections.abc import Sequence
+from math import prod
+
+from pim_opt.devices import Device
+
+Digits = Sequence[tuple[str, int]]
+"""Levels that a loop of commands goes round and how many members of each, fastest first."""
+
+
+def latency(device: Device, before: str, after: str) -> int:
+    """Least cycles from command `before` to command `after` where they share every level."""
+    rows = (
+        device.timing.cycles(row.latency)
+        for row in device.timing.constraints
+        if row.window == 1 and before in row.preceding and after in row.following
+    )
+    return max(rows, default=1)
+
+
+def interval(device: Device, command: str, digits: Digits) -> float:
+    """Mean cycles between commands of one kind that go round `digits` again and again.
+
+    A row of the table binds commands to one member of its level. A loop returns to a member after
+    as many commands as its fastest digits, those inside of the level, have values together.
+    """
+    names = [level.short for level in device.levels]
+    result = 1.0
+    for row in device.timing.constraints:
+        if command not in row.preceding or command not in row.following:
+            continue
+        depth = names.index(device.level(row.level).short)
+        cycles = device.timing.cycles(row.latency)
+        if row.window > 1:
+            members = prod(count for level, count in digits if names.index(level) <= depth)
+            result = max(result, cycles / (row.window * members))
+            continue
+        spanned = {device.level(name).short for name in device.commands[command].spans}
+        result = max(result, cycles / _return_distance(digits, set(names[: depth + 1]) - spanned))
+    return result
+
+
+def _return_distance(digits: Digits, inside: set[str]) -> int:
+    """Commands until the loop is back at the same member of the levels `inside`."""
+    distance = 1
+    for level, count in digits:
+        if level not in inside and count > 1:
+            break
+        distance *= count
+    return distance
