@@ -232,6 +232,8 @@ class Device(_Struct, frozen=True):
     timing: Timing
     refresh: Refresh | None = None
     energy_pj_per_bit: dict[str, float] = {}
+    energy_pj_per_operation: float = 0.0
+    """Of one multiplication or addition in a PIM unit."""
     sources: tuple[str, ...] = ()
     assumptions: tuple[str, ...] = ()
 
@@ -285,6 +287,10 @@ class Device(_Struct, frozen=True):
             if name in (level.name, level.short):
                 return level
         raise KeyError(name)
+
+    def members(self, levels: tuple[str, ...]) -> int:
+        """Members of `levels` taken together, within one member of the levels around them."""
+        return prod(self.level(name).count for name in levels)
 
     def column_elements(self, element: str) -> int:
         """Elements of type `element` in one column."""

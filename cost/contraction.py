@@ -1,0 +1,254 @@
+"""The cost model of contractions: cycles and work from a schedule bound to a device.
+
+The time is that of group 0, whose indices are the lowest, so that no group has more to do. A
+constant part does not depend on the schedule: the host reads the vector and writes the result.
+"""
+
+from collections import Counter
+from itertools import product
+from math import floor, prod
+
+import numpy as np
+
+from pim_opt.cost.energy import energy_pj
+from pim_opt.cost.estimate import CycleParts, Estimate
+from pim_opt.cost.mapping import Mapping
+from pim_opt.cost.nest import (
+    Ints,
+    NestCycles,
+    Traffic,
+    count,
+    nest_cycles,
+    rows_opened,
+    valid_iterations,
+)
+from pim_opt.cost.rates import interval, latency
+from pim_opt.cost.timings import completion, host_access_cycles, nest_timings
+from pim_opt.cost.transfers import TransferLoops
+from pim_opt.devices import Device
+from pim_opt.dialects.iteration import Access, Contraction
+
+
+def loads_of(mapping: Mapping) -> TransferLoops:
+    """The commands that load the vector once."""
+    command = mapping.mode.load[mapping.schedule.travel]
+    return TransferLoops(mapping.device, command, mapping.vector_placement, mapping.column_elements)
+
+
+def moves_of(mapping: Mapping) -> TransferLoops:
+    """The commands that move results out once."""
+    level = mapping.schedule.sum_level
+    name = "" if level is None else mapping.device.level(level).name
+    return TransferLoops(
+        mapping.device,
+        mapping.mode.move[name],
+        mapping.moved_placement,
+        mapping.column_elements,
+    )
+
+
+def traffic_of(loads: TransferLoops, moves: TransferLoops) -> Traffic:
+    """Commands and intervals of one load and one move."""
+    load_interval = interval(loads.device, loads.command, loads.digits)
+    move_interval = interval(moves.device, moves.command, moves.digits)
+    return Traffic(
+        loads.commands,
+        load_interval,
+        moves.commands,
+        move_interval,
+        load_interval == 1.0,
+        move_interval == 1.0,
+    )
+
+
+def loops_of(mapping: Mapping) -> Ints:
+    """The time loops, shape (loops, 3): dimension, iterations, stride; outermost first."""
+    rows = [(loop.dim, loop.size, loop.stride) for loop in mapping.loops]
+    return np.array(rows, np.int64).reshape(-1, 3)
+
+
+def sizes_of(kernel: Contraction) -> Ints:
+    """Sizes of the kernel's dimensions."""
+    return np.array([dim.size for dim in kernel.dims], np.int64)
+
+
+def host_columns(columns: int, device: Device, group: int = 0) -> int:
+    """How many of `columns` consecutive ones in host layout lie in a group; in group 0 most."""
+    weight = 1
+    for name in device.host_layout:
+        level = device.level(name)
+        if level == device.group_level:
+            break
+        weight *= level.count
+    turns, rest = divmod(columns, weight * device.groups)
+    return turns * weight + min(max(rest - group * weight, 0), weight)
+
+
+def tensor_columns(mapping: Mapping, access: Access) -> int:
+    """Columns of a streamed tensor, each in one bank."""
+    return -(-prod(mapping.kernel.shape(access)) // mapping.column_elements)
+
+
+def host_cycles(mapping: Mapping, *, from_dram: bool) -> CycleParts:
+    """What the host's accesses to DRAM take before and after the nest.
+
+    Args:
+        from_dram: whether the vector starts in DRAM, in host layout; else the host has it.
+    """
+    device, host = mapping.device, mapping.device.kernels.host
+    read = 0.0
+    if from_dram:
+        columns = host_columns(tensor_columns(mapping, mapping.kernel.vector), device)
+        read = 1 + host_access_cycles(device, host.read, columns, rows_open=False)
+        read += completion(device, host.read)
+    columns = host_columns(tensor_columns(mapping, mapping.kernel.result), device)
+    write = opening_cycles(mapping) + completion(device, host.write)
+    write += host_access_cycles(
+        device, host.write, columns, rows_open=mapping.schedule.rows == "all"
+    )
+    return CycleParts(host_read=read, host_write=write)
+
+
+def opening_cycles(mapping: Mapping) -> float:
+    """Cycles from the last move to the first activation of a row that results are written to."""
+    device = mapping.device
+    if mapping.schedule.rows == "all":
+        t = nest_timings(device, mapping.mode)
+        access = latency(device, mapping.mode.multiply, device.kernels.host.write)
+        return t.reopen + (access if t.ordered else 1)
+    _, closer = device.row_commands(())
+    opener, _ = device.row_commands(())
+    return 1 + latency(device, closer, opener)
+
+
+def with_refresh(parts: CycleParts, device: Device, reopen: float) -> CycleParts:
+    """`parts` and the refreshes that fall due meanwhile."""
+    if device.refresh is None:
+        return parts
+    period = device.timing.cycles(device.refresh.interval)
+    pause = device.timing.cycles(device.refresh.duration) + reopen
+    refreshes = floor(parts.cycles / period)
+    while floor((parts.cycles + refreshes * pause) / period) > refreshes:
+        refreshes += 1
+    return parts + CycleParts(refresh=refreshes * pause)
+
+
+def cycle_parts(mapping: Mapping, *, from_dram: bool = True) -> CycleParts:
+    """Cycles of one call by cause."""
+    loops, sizes = loops_of(mapping), sizes_of(mapping.kernel)
+    depths = (mapping.load_depth, mapping.move_depth)
+    t = nest_timings(mapping.device, mapping.mode)
+    counts = count(loops, sizes, *depths, mapping.device.columns)
+    nest: NestCycles = nest_cycles(
+        loops,
+        counts,
+        *depths,
+        mapping.schedule.double_buffer,
+        traffic_of(loads_of(mapping), moves_of(mapping)),
+        t,
+    )
+    parts = host_cycles(mapping, from_dram=from_dram) + CycleParts(
+        load=nest.load, multiply=nest.multiply, rows=nest.rows, move=nest.move
+    )
+    return with_refresh(parts, mapping.device, t.open)
+
+
+def estimate(mapping: Mapping, *, from_dram: bool = True) -> Estimate:
+    """Time and work of one call.
+
+    Args:
+        mapping: the kernel's schedule bound to a device.
+        from_dram: whether the vector starts in DRAM, in host layout; else the host has it.
+    """
+    device = mapping.device
+    commands = _commands(mapping, from_dram)
+    activations = _activations(mapping, from_dram)
+    moved = sum(
+        number * device.column_bytes
+        for name, number in commands.items()
+        if name != mapping.mode.multiply
+    )
+    return Estimate(
+        cycle_parts(mapping, from_dram=from_dram),
+        commands,
+        activations,
+        moved,
+        prod(mapping.kernel.shape(mapping.kernel.result)) * (mapping.host_partials - 1),
+        energy_pj(device, commands, activations),
+    )
+
+
+def _sizes_by_group(mapping: Mapping) -> Counter[tuple[int, ...]]:
+    """What each group has of every dimension, counted from its own first index; no empty groups."""
+    found: Counter[tuple[int, ...]] = Counter()
+    digits = [d for d in mapping.digits if d.piece.target == mapping.group_target]
+    strides = [
+        mapping.schedule.split(mapping.kernel.dims[d.dim].name).stride(d.position) for d in digits
+    ]
+    for values in product(*(range(d.piece.size) for d in digits)):
+        left = [dim.size for dim in mapping.kernel.dims]
+        for value, d, stride in zip(values, digits, strides, strict=True):
+            left[d.dim] -= value * stride
+        if min(left) > 0:
+            found[tuple(left)] += 1
+    return found
+
+
+def _commands(mapping: Mapping, from_dram: bool) -> dict[str, int]:
+    loops, host = loops_of(mapping), mapping.device.kernels.host
+    groups = _sizes_by_group(mapping).items()
+
+    def on_all_groups(depth: int) -> int:
+        return sum(
+            number * valid_iterations(loops, np.array(sizes, np.int64), depth)
+            for sizes, number in groups
+        )
+
+    loads, moves = loads_of(mapping), moves_of(mapping)
+    written = tensor_columns(mapping, mapping.kernel.result)
+    commands = {
+        loads.command: on_all_groups(mapping.load_depth) * loads.commands,
+        mapping.mode.multiply: on_all_groups(len(loops)) + _rows_for_results(mapping, written),
+        moves.command: on_all_groups(mapping.move_depth) * moves.commands,
+        host.write: written,
+    }
+    if from_dram:
+        commands[host.read] = tensor_columns(mapping, mapping.kernel.vector)
+    return commands
+
+
+def _rows_for_results(mapping: Mapping, written: int) -> int:
+    """Rows that multiplications open for the host to write results to, on all groups."""
+    if mapping.schedule.rows != "all":
+        return 0
+    device = mapping.device
+    in_row = device.groups * device.cores * device.columns
+    return min(written, device.groups) * -(-written // in_row)
+
+
+def _activations(mapping: Mapping, from_dram: bool) -> dict[str, int]:
+    device, loops = mapping.device, loops_of(mapping)
+    multiply_opener, _ = device.row_commands(device.commands[mapping.mode.multiply].spans)
+    host_opener, _ = device.row_commands(())
+    rows = sum(
+        number * rows_opened(loops, np.array(sizes, np.int64), device.columns)
+        for sizes, number in _sizes_by_group(mapping).items()
+    )
+    written = tensor_columns(mapping, mapping.kernel.result)
+    by_host = 0
+    if from_dram:
+        by_host += _host_rows(device, tensor_columns(mapping, mapping.kernel.vector))
+    if mapping.schedule.rows != "all":
+        by_host += _host_rows(device, written)
+    return {
+        multiply_opener: rows + _rows_for_results(mapping, written),
+        host_opener: by_host,
+    }
+
+
+def _host_rows(device: Device, columns: int) -> int:
+    """Rows, counted in every bank, that `columns` consecutive columns in host layout lie in."""
+    in_row = device.groups * device.cores * device.columns
+    whole, rest = divmod(columns, in_row)
+    banks = device.groups * device.cores
+    return whole * banks + min(rest, banks)

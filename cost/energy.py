@@ -1,0 +1,43 @@
+"""Energy of commands, from a device file's energies per bit of each part of the way."""
+
+from collections.abc import Mapping
+
+from pim_opt.devices import Device
+from pim_opt.devices.model import CommandKind
+
+_BANK_TO_DIE = ("bank_group_mux", "global_io", "tsv")
+
+WAYS: dict[CommandKind, tuple[str, ...]] = {
+    "host_read": ("column", *_BANK_TO_DIE, "interposer"),
+    "host_write": ("column", *_BANK_TO_DIE, "interposer"),
+    "load": (*_BANK_TO_DIE, "interposer"),
+    "move": (*_BANK_TO_DIE, "interposer"),
+    "compute": ("column",),
+}
+"""The parts of the way that a column of data takes, by kind of command."""
+
+
+def energy_pj(device: Device, commands: Mapping[str, int], activations: Mapping[str, int]) -> float:
+    """Energy of commands, in picojoules; parts that the device file does not price cost nothing.
+
+    Args:
+        device: with its energies per bit, of an activated row's bits and of a column's.
+        commands: numbers issued, by name.
+        activations: numbers issued of commands that open rows, by name.
+    """
+    per_bit = device.energy_pj_per_bit
+    column_bits = 8 * device.column_bytes
+    total = 0.0
+    for name, number in commands.items():
+        command = device.commands[name]
+        way = sum(per_bit.get(part, 0.0) for part in WAYS.get(command.kind, ()))
+        banks = device.members(command.spans) if command.kind == "compute" else 1
+        total += number * banks * column_bits * way
+        if command.kind == "compute":
+            lanes = device.column_elements(device.elements[0])
+            total += number * banks * 2 * lanes * device.energy_pj_per_operation
+    row_bits = column_bits * device.columns
+    for name, number in activations.items():
+        banks = device.members(device.commands[name].spans)
+        total += number * banks * row_bits * per_bit.get("activate", 0.0)
+    return total
