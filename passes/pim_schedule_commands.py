@@ -9,8 +9,11 @@ from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import Rewriter
 
+from pim_opt.cost.rates import back_to_back
+from pim_opt.devices import Device
 from pim_opt.dialects.pim import BarrierOp, HostCombineOp, IssueOp, KernelOp, ProgramOp, SpmdOp
 from pim_opt.passes.kernel_access import device_of, kernels
+from pim_opt.sim.expand import expand_nest
 
 READS_DRAM = frozenset({"host_read", "compute"})
 WRITES_DRAM = frozenset({"host_write"})
@@ -66,7 +69,7 @@ def remove_needless_barriers(kernel: KernelOp) -> None:
             # Inside a section, loops bring every command before and after every barrier.
             needed = not in_order or _pass_data(steps, steps)
             for barrier in [op for op in section.walk() if isinstance(op, BarrierOp)]:
-                if not needed:
+                if not needed or (not in_order and _follows_closed_run(barrier, device)):
                     Rewriter.erase_op(barrier)
     pending: list[_Step] = []
     for op in [op for op in kernel.body.walk() if isinstance(op, IssueOp | BarrierOp)]:
@@ -78,6 +81,24 @@ def remove_needless_barriers(kernel: KernelOp) -> None:
                 pending.clear()
             else:
                 Rewriter.erase_op(op)
+
+
+def _follows_closed_run(barrier: BarrierOp, device: Device) -> bool:
+    """Whether commands that take the column bus in every cycle stand between two barriers.
+
+    A controller that takes the oldest request that is ready lets nothing overtake them, so that the
+    second barrier, this one, orders nothing more.
+    """
+    run = barrier.prev_op
+    if run is None or not isinstance(run.prev_op, BarrierOp):
+        return False
+    commands = [op for op in run.walk() if isinstance(op, IssueOp | BarrierOp)]
+    if len(commands) != 1 or not isinstance(commands[0], IssueOp):
+        return False
+    name = commands[0].command.data
+    if device.commands[name].row:
+        return False
+    return all(back_to_back(device, name, part.address) for part in expand_nest(run))
 
 
 def _steps_after(barrier: BarrierOp, step: Callable[[IssueOp], _Step]) -> list[_Step]:
@@ -97,8 +118,10 @@ def _pass_data(earlier: Sequence[_Step], later: Sequence[_Step]) -> bool:
 class PimScheduleCommandsPass(ModulePass):
     """Remove barriers that order nothing which the device does not keep in order itself.
 
-    A barrier goes if no command comes before or after it; and, on a device that issues column
-    commands in program order, unless data pass it through DRAM rows or through the host.
+    1. A barrier goes if no command comes before or after it.
+    2. On a device that issues column commands in program order it goes unless data pass it through
+       DRAM rows or through the host.
+    3. On one that reorders, it goes behind a run of commands that nothing can overtake.
     """
 
     name = "pim-schedule-commands"

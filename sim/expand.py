@@ -4,7 +4,7 @@ A run holds commands of one `pim.issue` op as arrays, so that a program of milli
 passes through in blocks of bounded size and the cost per command is that of array arithmetic.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 from typing import cast
@@ -179,14 +179,14 @@ def _issue(op: IssueOp, scope: _Scope, lanes: int) -> Iterator[Run]:
 def _repeat(op: RepeatOp, scope: _Scope, lanes: int) -> Iterator[Run | Operation]:
     count = op.trip_count
     if _issues_only_once(op.body.block) and scope.points * count <= RUN_LIMIT:
-        yield from _expand(op.body.block, scope.with_axis(op.counter, count), lanes)
+        yield from _expand(op.body.block.ops, scope.with_axis(op.counter, count), lanes)
         return
     for i in range(count):
-        yield from _expand(op.body.block, scope.with_counter(op.counter, np.asarray(i)), lanes)
+        yield from _expand(op.body.block.ops, scope.with_counter(op.counter, np.asarray(i)), lanes)
 
 
-def _expand(block: Block, scope: _Scope, lanes: int) -> Iterator[Run | Operation]:
-    for op in block.ops:
+def _expand(ops: Iterable[Operation], scope: _Scope, lanes: int) -> Iterator[Run | Operation]:
+    for op in ops:
         match op:
             case SpmdOp():
                 count = op.trip_count
@@ -195,12 +195,12 @@ def _expand(block: Block, scope: _Scope, lanes: int) -> Iterator[Run | Operation
                     group=op.counter,
                     points=count,
                 )
-                yield from _expand(op.body.block, inner, lanes)
+                yield from _expand(op.body.block.ops, inner, lanes)
             case RepeatOp():
                 yield from _repeat(op, scope, lanes)
             case WhenOp():
                 inner = replace(scope, conditions=(*scope.conditions, op))
-                yield from _expand(op.body.block, inner, lanes)
+                yield from _expand(op.body.block.ops, inner, lanes)
             case IssueOp():
                 yield from _issue(op, scope, lanes)
             case _ if scope.conditions and not _holds_anywhere(scope):
@@ -221,4 +221,4 @@ def expand(program: ProgramOp, lanes: int) -> Iterator[Run | Operation]:
         program: a verified program.
         lanes: elements in a column of data.
     """
-    yield from _expand(program.body.block, _Scope({}), lanes)
+    yield from _expand(program.body.block.ops, _Scope({}), lanes)

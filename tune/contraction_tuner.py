@@ -1,0 +1,157 @@
+"""The tuner of contractions: every schedule of the space priced or bounded away, the best kept."""
+
+import heapq
+import time
+from dataclasses import dataclass, field
+from math import inf
+
+import numpy as np
+
+from pim_opt.cost.contraction import cycle_parts
+from pim_opt.cost.estimate import CycleParts
+from pim_opt.cost.mapping import Mapping
+from pim_opt.cost.timings import NestTimings, nest_timings
+from pim_opt.devices import Device
+from pim_opt.devices.model import ContractionMode
+from pim_opt.dialects.iteration import Contraction
+from pim_opt.dialects.schedule import ROWS, Schedule
+from pim_opt.tune.contraction_space import ContractionSpace, SpreadTable
+from pim_opt.tune.nest_search import (
+    CYCLES,
+    DOUBLE,
+    LOAD_DEPTH,
+    ORDER,
+    OUTPUT_INNER,
+    REDUCTION_INNER,
+    search_nests,
+)
+from pim_opt.tune.variants import NestChoice, Variant, variants
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A schedule and what the model predicts for it."""
+
+    schedule: Schedule
+    parts: CycleParts
+
+    @property
+    def cycles(self) -> float:
+        return self.parts.cycles
+
+
+@dataclass(frozen=True)
+class TuningResult:
+    """The best schedules of a space under the model, best first, and how they were found."""
+
+    candidates: tuple[Candidate, ...]
+    priced: int
+    """Schedules whose cycles were computed."""
+    pruned: int
+    """Spreads left out because their bound exceeds the cycles of the last schedule kept."""
+    seconds: float
+
+
+@dataclass(order=True)
+class _Found:
+    """A candidate in a heap whose first element is the worst."""
+
+    badness: float
+    number: int
+    variant: Variant = field(compare=False)
+    choice: NestChoice = field(compare=False)
+
+
+def floor_cycles(multiplications: int, t: NestTimings) -> float:
+    """A bound from below on the cycles of a nest with so many multiplications in a core.
+
+    Multiplications follow each other at the device's rate; every full row of columns ends in a row
+    switch, which nothing but waiting for something else can hide; the first multiplication waits
+    for a load, and the last is followed by a move.
+    """
+    switches = -(-multiplications // t.columns) - 1
+    switch = t.close + t.reopen - t.multiply
+    return (multiplications - 1) * t.multiply + switches * switch + t.use + t.drain
+
+
+class _Search:
+    """One tuning under way."""
+
+    def __init__(self, space: ContractionSpace, keep: int) -> None:
+        self.space = space
+        self.keep = keep
+        self.heap: list[_Found] = []
+        self.priced = 0
+        self.pruned = 0
+
+    @property
+    def enough(self) -> float:
+        """Nest cycles of the worst schedule kept, once as many as wanted are kept."""
+        return inf if len(self.heap) < self.keep else -self.heap[0].badness
+
+    def table(self, mode: ContractionMode, table: SpreadTable) -> None:
+        """Search all spreads over one lane dimension, those with the lowest bound first."""
+        t = nest_timings(self.space.device, mode)
+        multiplications = table.multiplications
+        order = np.argsort(multiplications, kind="stable")
+        for done, row in enumerate(order.tolist()):
+            if floor_cycles(int(multiplications[row]), t) >= self.enough:
+                self.pruned += len(order) - done
+                return
+            for variant in variants(self.space, mode, table.spread(row)):
+                self._variant(variant, t)
+
+    def _variant(self, variant: Variant, t: NestTimings) -> None:
+        best = np.full((self.keep, 6), np.inf)
+        self.priced += search_nests(variant.distribution(), t, best, self.enough)
+        for row in best[np.isfinite(best[:, CYCLES])]:
+            choice = NestChoice(
+                int(row[OUTPUT_INNER]),
+                int(row[REDUCTION_INNER]),
+                int(row[ORDER]),
+                int(row[LOAD_DEPTH]),
+                bool(row[DOUBLE]),
+            )
+            found = _Found(-float(row[CYCLES]), -self.priced, variant, choice)
+            if len(self.heap) < self.keep:
+                heapq.heappush(self.heap, found)
+            elif found.badness > self.heap[0].badness:
+                heapq.heapreplace(self.heap, found)
+
+
+def tune_contraction(
+    kernel: Contraction, device: Device, lanes: int, *, from_dram: bool = True, keep: int = 16
+) -> TuningResult:
+    """The best schedules of a contraction under the cost model, proved by exhaustion.
+
+    Args:
+        kernel: what to compute.
+        device: where.
+        lanes: elements in one DRAM column.
+        from_dram: whether the vector starts in DRAM, in host layout; else the host has it.
+        keep: how many schedules to return.
+    """
+    started = time.perf_counter()
+    space = ContractionSpace(kernel, device, lanes)
+    search = _Search(space, keep)
+    for dim, mode in space.lane_dims():
+        search.table(mode, space.spreads(dim))
+    found = sorted(search.heap, key=lambda f: (-f.badness, f.number))
+    candidates = [_candidate(f, from_dram) for f in found]
+    return TuningResult(
+        tuple(sorted(candidates, key=lambda c: c.cycles)),
+        search.priced,
+        search.pruned,
+        time.perf_counter() - started,
+    )
+
+
+def _candidate(found: _Found, from_dram: bool) -> Candidate:
+    """The schedule with the better way to open rows, and its cycles."""
+    space = found.variant.space
+    choices: list[Candidate] = []
+    for rows in ROWS:
+        schedule = found.variant.schedule(found.choice, rows)
+        mapping = Mapping(space.kernel, schedule, space.device, space.lanes)
+        choices.append(Candidate(schedule, cycle_parts(mapping, from_dram=from_dram)))
+    return min(choices, key=lambda c: c.cycles)

@@ -1,0 +1,226 @@
+"""Exhaustive search over the time loops of one distribution, compiled.
+
+A distribution fixes what runs where; what is left is how each core's loops are split and ordered,
+where the vector loads and whether it loads ahead. Every choice is priced by `cost.nest`.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from pim_opt.cost.nest import (
+    Ints,
+    NestCounts,
+    Traffic,
+    nest_cycles,
+    rows_opened,
+    valid_iterations,
+)
+from pim_opt.cost.timings import NestTimings
+
+Floats = NDArray[np.float64]
+
+ORDERS = np.array(
+    [
+        [0, 1, 2, 3],
+        [0, 2, 1, 3],
+        [0, 2, 3, 1],
+        [2, 0, 1, 3],
+        [2, 0, 3, 1],
+        [2, 3, 0, 1],
+    ],
+    np.int64,
+)
+"""Orders of the outer and inner output loop (0, 1) and reduction loop (2, 3)."""
+
+CYCLES, OUTPUT_INNER, REDUCTION_INNER, ORDER, LOAD_DEPTH, DOUBLE = range(6)
+"""Columns of a search's result."""
+
+
+TIE_BREAK = 1e-7
+"""Cycles that one command more counts as: less than any difference in time."""
+
+
+class Distribution(NamedTuple):
+    """What the search over time loops needs to know of a distribution."""
+
+    around: Ints
+    """Loops around the split ones, shape (loops, 3): dimension, iterations, stride."""
+    sizes: Ints
+    """Sizes of all dimensions."""
+    in_vector: Ints
+    """Per dimension whether the vector has it."""
+    in_result: Ints
+    """Per dimension whether the result has it."""
+    output: Ints
+    """Dimension, iterations and stride of the output loop that is split in two."""
+    reduction: Ints
+    """The same of the reduction loop."""
+    load_places: float
+    load_interval: float
+    move_places: float
+    move_interval: float
+    load_room: int
+    """Loop iterations over the vector that one load can serve, not loading ahead."""
+    halves: int
+    """Parts of the operand buffer; from 2 on, loads can run ahead."""
+    move_room: int
+    load_lanes: int
+    """Loop iterations over the vector that one column serves."""
+    move_lanes: int
+    """Loop iterations over the result that one moved column carries."""
+
+
+@njit(cache=True)
+def _needed(loops: Ints, has: Ints, depth: int) -> int:
+    """Iterations inside of `depth` over dimensions that an operand has."""
+    result = 1
+    for i in range(depth, len(loops)):
+        if has[loops[i, 0]]:
+            result *= loops[i, 1]
+    return result
+
+
+@njit(cache=True)
+def _outermost(loops: Ints, has: Ints, room: int) -> int:
+    for depth in range(len(loops) + 1):
+        if _needed(loops, has, depth) <= room:
+            return depth
+    return len(loops)
+
+
+@njit(cache=True)
+def _nest(d: Distribution, output_inner: int, reduction_inner: int, order: int) -> Ints:
+    """The loops of one choice of splits and order, those of one iteration left out."""
+    split = np.empty((4, 3), np.int64)
+    for i in range(2):
+        whole = d.output if i == 0 else d.reduction
+        inner = output_inner if i == 0 else reduction_inner
+        split[2 * i] = (whole[0], -(-whole[1] // inner), whole[2] * inner)
+        split[2 * i + 1] = (whole[0], inner, whole[2])
+    loops = np.empty((len(d.around) + 4, 3), np.int64)
+    number = 0
+    for i in range(len(d.around)):
+        if d.around[i, 1] > 1:
+            loops[number] = d.around[i]
+            number += 1
+    for i in range(4):
+        if split[ORDERS[order, i], 1] > 1:
+            loops[number] = split[ORDERS[order, i]]
+            number += 1
+    return loops[:number]
+
+
+@njit(cache=True)
+def _keep(best: Floats, row: Floats) -> None:
+    """Insert a candidate into `best`, which stays sorted by cycles."""
+    place = len(best)
+    while place > 0 and row[CYCLES] < best[place - 1, CYCLES]:
+        place -= 1
+    if place < len(best):
+        for i in range(len(best) - 1, place, -1):
+            best[i] = best[i - 1]
+        best[place] = row
+
+
+@njit(cache=True)
+def _code(d: Distribution, output_inner: int, reduction_inner: int, order: int) -> int:
+    """A number for the sequence of split loops that have more than one iteration."""
+    code = 0
+    for loop in ORDERS[order]:
+        whole = d.output[1] if loop < 2 else d.reduction[1]
+        inner = output_inner if loop < 2 else reduction_inner
+        size = -(-whole // inner) if loop % 2 == 0 else inner
+        if size > 1:
+            code = code * 5 + loop + 1
+    return code
+
+
+@njit(cache=True)
+def _is_new(d: Distribution, output_inner: int, reduction_inner: int, order: int) -> bool:
+    """Whether no earlier order gives the same nest."""
+    code = _code(d, output_inner, reduction_inner, order)
+    new = True
+    for other in range(order):
+        new = new and _code(d, output_inner, reduction_inner, other) != code
+    return new
+
+
+@njit(cache=True)
+def _balanced(whole: int, inner: int) -> bool:
+    """Whether no smaller inner loop takes as few outer iterations."""
+    return -(-whole // -(-whole // inner)) == inner
+
+
+@njit(cache=True)
+def search_nests(d: Distribution, t: NestTimings, best: Floats, enough: float) -> int:
+    """Price every choice of time loops of a distribution.
+
+    Args:
+        d: the distribution.
+        t: the device's timings.
+        best: shape (kept, 6), sorted by cycles; the best candidates are inserted. Its columns are
+            CYCLES to DOUBLE.
+        enough: cycles of the nest from which on a candidate is of no interest.
+
+    Returns:
+        How many candidates were priced.
+    """
+    priced = 0
+    for output_inner in range(1, min(d.output[1], d.move_room) + 1):
+        if not _balanced(d.output[1], output_inner):
+            continue
+        for reduction_inner in range(1, min(d.reduction[1], d.load_room) + 1):
+            if not _balanced(d.reduction[1], reduction_inner):
+                continue
+            for order in range(len(ORDERS)):
+                if _is_new(d, output_inner, reduction_inner, order):
+                    choice = (output_inner, reduction_inner, order)
+                    priced += _price(d, t, choice, best, enough)
+    return priced
+
+
+@njit(cache=True)
+def _price(
+    d: Distribution, t: NestTimings, choice: tuple[int, int, int], best: Floats, enough: float
+) -> int:
+    """Price a nest with every place of its loads, ahead or not; the number of choices."""
+    loops = _nest(d, *choice)
+    row = np.empty(6, np.float64)
+    multiplications = valid_iterations(loops, d.sizes, len(loops))
+    rows = rows_opened(loops, d.sizes, t.columns)
+    move_depth = _outermost(loops, d.in_result, d.move_room)
+    rounds = valid_iterations(loops, d.sizes, move_depth)
+    moves = np.ceil(_needed(loops, d.in_result, move_depth) / d.move_lanes) * d.move_places
+    priced = 0
+    for parts in range(1, min(d.halves, 2) + 1):
+        room = d.load_room // parts
+        for load_depth in range(_outermost(loops, d.in_vector, room), len(loops) + 1):
+            if load_depth == 0 and parts > 1:
+                continue  # Nothing is left to load ahead.
+            if load_depth > 0 and not d.in_vector[loops[load_depth - 1, 0]]:
+                continue  # It would load the same again.
+            loads = np.ceil(_needed(loops, d.in_vector, load_depth) / d.load_lanes)
+            traffic = Traffic(
+                loads * d.load_places,
+                d.load_interval,
+                moves,
+                d.move_interval,
+                d.load_interval == 1.0,
+                d.move_interval == 1.0,
+            )
+            chunks = valid_iterations(loops, d.sizes, load_depth)
+            counts = NestCounts(multiplications, chunks, rounds, rows)
+            cycles = nest_cycles(loops, counts, load_depth, move_depth, parts > 1, traffic, t)
+            priced += 1
+            total = cycles.multiply + cycles.rows + cycles.load + cycles.move
+            # Of equals, the one with the least traffic.
+            total += TIE_BREAK * (chunks * traffic.loads + rounds * moves)
+            if total < enough:
+                row[CYCLES] = total
+                row[OUTPUT_INNER], row[REDUCTION_INNER], row[ORDER] = choice
+                row[LOAD_DEPTH], row[DOUBLE] = load_depth, parts > 1
+                _keep(best, row)
+    return priced

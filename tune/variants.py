@@ -1,0 +1,204 @@
+"""From a spread to schedules: how the vector travels, what the device sums, and the loop nest."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+
+from pim_opt.cost.rates import interval
+from pim_opt.cost.transfers import TransferLoops
+from pim_opt.devices.model import ContractionMode
+from pim_opt.dialects.iteration import Role
+from pim_opt.dialects.placement import LOCAL, Piece, Placement
+from pim_opt.dialects.schedule import LANE, TIME, Factor, Schedule, Split
+from pim_opt.tune.contraction_space import ContractionSpace, Spread
+from pim_opt.tune.nest_search import ORDERS, Distribution
+
+
+@dataclass(frozen=True)
+class NestChoice:
+    """One result of the search over time loops."""
+
+    output_inner: int
+    reduction_inner: int
+    order: int
+    """Row of nest_search.ORDERS."""
+    load_depth: int
+    double: bool
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A spread with a way for the vector to travel and a level over which the device sums."""
+
+    space: ContractionSpace
+    mode: ContractionMode
+    spread: Spread
+    travel: str
+    sum_level: str | None
+    """Short name of the level."""
+
+    # Hardware
+
+    @property
+    def _load_spans(self) -> set[str]:
+        device = self.space.device
+        return {device.level(s).short for s in device.commands[self.mode.load[self.travel]].spans}
+
+    def factors(self, dim: int) -> tuple[Factor, ...]:
+        """Factors of a dimension over groups and core levels."""
+        device, spread = self.space.device, self.spread
+        found: list[Factor] = []
+        if spread.groups[dim] > 1:
+            found.append(Factor((device.group_level.short,), spread.groups[dim]))
+        levels, cores = spread.levels[dim], spread.cores[dim]
+        if cores == 1:
+            return tuple(found)
+        sizes = {level.short: level.count for level in device.core_levels}
+        if cores < prod(sizes[level] for level in levels):
+            return (*found, Factor(levels, cores))
+        for block in self._blocks(levels):
+            found.append(Factor(block, prod(sizes[level] for level in block)))
+        return tuple(found)
+
+    def _blocks(self, levels: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+        """Levels that can be joined: what is summed and what a load spans stand by themselves."""
+        spans = self._load_spans
+        for inside in (True, False):
+            block = tuple(lv for lv in levels if lv != self.sum_level and (lv in spans) is inside)
+            if block:
+                yield block
+        if self.sum_level in levels:
+            yield (self.sum_level,)
+
+    @property
+    def is_legal(self) -> bool:
+        """Whether the device can load and sum so; `cost.mapping` refuses what is not."""
+        return self._can_sum and self._can_load
+
+    @property
+    def _can_sum(self) -> bool:
+        if self.sum_level is None:
+            return True
+        return any(
+            (self.sum_level,) in [factor.levels for factor in self.factors(dim)]
+            for dim in self.space.kernel.with_role(Role.REDUCTION)
+        )
+
+    @property
+    def _can_load(self) -> bool:
+        spans, vector = self._load_spans, self.space.kernel.vector.dims
+        for dim in range(len(self.space.kernel.dims)):
+            for factor in self.factors(dim):
+                inside = spans & set(factor.levels)
+                if inside and (dim in vector or inside != set(factor.levels)):
+                    return False
+        return True
+
+    def _places(self, command: str, summed: str | None) -> TransferLoops:
+        """The loops over hardware of a command that goes to every core in use."""
+        pieces = [
+            Piece(factor.levels, factor.size)
+            for dim in range(len(self.space.kernel.dims))
+            for factor in self.factors(dim)
+            if factor.levels not in [(summed,), (self.space.device.group_level.short,)]
+        ]
+        axes = (tuple(pieces), (Piece(LOCAL, self.space.lanes),))
+        placement = Placement("places", axes)
+        return TransferLoops(self.space.device, command, placement, self.space.lanes)
+
+    # The loop nest
+
+    @property
+    def _move_command(self) -> str:
+        level = self.sum_level
+        return self.mode.move["" if level is None else self.space.device.level(level).name]
+
+    def _last(self, role: Role) -> int | None:
+        return max(self.space.kernel.with_role(role), default=None)
+
+    def _round_loop(self, dim: int | None) -> tuple[int, int, int]:
+        """Dimension, rounds and stride of the rounds that a core takes for `dim`."""
+        if dim is None:
+            return (0, 1, 1)
+        stride = self.space.lanes if dim == self.spread.lane_dim else 1
+        return (dim, self.spread.rounds[dim], stride)
+
+    @property
+    def _around(self) -> list[int]:
+        """Dimensions whose rounds are not split: batches first, then the others."""
+        kernel = self.space.kernel
+        split = (self._last(Role.OUTPUT), self._last(Role.REDUCTION))
+        dims = [dim for role in Role for dim in kernel.with_role(role) if dim not in split]
+        return sorted(dims, key=lambda dim: kernel.dims[dim].role is not Role.BATCH)
+
+    def distribution(self) -> Distribution:
+        """What the search over time loops needs to know."""
+        kernel, device, lanes = self.space.kernel, self.space.device, self.space.lanes
+        loads = self._places(self.mode.load[self.travel], None)
+        moves = self._places(self._move_command, self.sum_level)
+        operand = device.registers[self.mode.operand]
+        accumulators = device.registers[self.mode.accumulator].entries
+        tree = kernel.dims[self.spread.lane_dim].role is Role.REDUCTION
+        dims = range(len(kernel.dims))
+        around = [self._round_loop(dim) for dim in self._around]
+        return Distribution(
+            around=np.array(around, np.int64).reshape(-1, 3),
+            sizes=np.array([dim.size for dim in kernel.dims], np.int64),
+            in_vector=np.array([dim in kernel.vector.dims for dim in dims], np.int64),
+            in_result=np.array([dim in kernel.result.dims for dim in dims], np.int64),
+            output=np.array(self._round_loop(self._last(Role.OUTPUT)), np.int64),
+            reduction=np.array(self._round_loop(self._last(Role.REDUCTION)), np.int64),
+            load_places=float(loads.commands),
+            load_interval=interval(device, loads.command, loads.digits),
+            move_places=float(moves.commands),
+            move_interval=interval(device, moves.command, moves.digits),
+            load_room=operand.entries if tree else operand.entries * lanes,
+            halves=operand.halves,
+            move_room=accumulators if tree else accumulators // lanes,
+            load_lanes=1 if tree else lanes,
+            move_lanes=lanes if tree else 1,
+        )
+
+    def schedule(self, choice: NestChoice, rows: str) -> Schedule:
+        """The schedule of this variant with a loop nest."""
+        kernel = self.space.kernel
+        times = {dim: [self.spread.rounds[dim]] for dim in range(len(kernel.dims))}
+        names = [kernel.dims[dim].name for dim in self._around if times[dim][0] > 1]
+        output, reduction = self._last(Role.OUTPUT), self._last(Role.REDUCTION)
+        for dim, inner in ((output, choice.output_inner), (reduction, choice.reduction_inner)):
+            if dim is not None:
+                times[dim] = [-(-times[dim][0] // inner), inner]
+        for loop in ORDERS[choice.order].tolist():
+            dim = output if loop < 2 else reduction
+            if dim is not None and times[dim][loop % 2] > 1:
+                names.append(kernel.dims[dim].name)
+        splits = [Split(kernel.dims[dim].name, self._all_factors(dim, times[dim])) for dim in times]
+        return Schedule(
+            tuple(splits),
+            tuple(names),
+            self.travel,
+            choice.double,
+            self.sum_level,
+            choice.load_depth,
+            None,
+            rows,
+        )
+
+    def _all_factors(self, dim: int, times: list[int]) -> tuple[Factor, ...]:
+        factors = [*self.factors(dim), *(Factor((TIME,), size) for size in times if size > 1)]
+        if dim == self.spread.lane_dim:
+            factors.append(Factor((LANE,), self.space.lanes))
+        return tuple(factors)
+
+
+def variants(space: ContractionSpace, mode: ContractionMode, spread: Spread) -> Iterator[Variant]:
+    """Every legal way to load and to sum for a spread."""
+    levels: list[str | None] = [None]
+    levels += [space.device.level(name).short for name in mode.move if name]
+    for travel in mode.load:
+        for level in levels:
+            variant = Variant(space, mode, spread, travel, level)
+            if variant.is_legal:
+                yield variant
