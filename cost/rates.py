@@ -7,7 +7,12 @@ the members of some levels, and single commands of two kinds one after the other
 from collections.abc import Sequence
 from math import prod
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pim_opt.devices import Device
+
+Ints = NDArray[np.int64]
 
 Digits = Sequence[tuple[str, int]]
 """Levels that a loop of commands goes round and how many members of each, fastest first."""
@@ -53,3 +58,31 @@ def _return_distance(digits: Digits, inside: set[str]) -> int:
             break
         distance *= count
     return distance
+
+
+def back_to_back(device: Device, command: str, address: Ints) -> bool:
+    """Whether commands of one kind can issue one a cycle, each as soon as the one before has.
+
+    Args:
+        command: their name.
+        address: shape (n, core levels or more): where each goes, by core level.
+    """
+    names = [level.short for level in device.levels]
+    for row in device.timing.constraints:
+        if command not in row.preceding or command not in row.following:
+            continue
+        depth = names.index(device.level(row.level).short) - (len(names) - len(device.core_levels))
+        members = address[:, : depth + 1]
+        if _least_distance(members, row.window) < device.timing.cycles(row.latency):
+            return False
+    return True
+
+
+def _least_distance(members: Ints, window: int) -> int:
+    """Least number of commands from one to the `window`-th next at the same member."""
+    _, member = np.unique(members, axis=0, return_inverse=True)
+    order = np.argsort(member.reshape(-1), kind="stable")
+    same = member.reshape(-1)[order]
+    repeats = same[window:] == same[:-window]
+    distance = (order[window:] - order[:-window])[repeats]
+    return int(distance.min(initial=np.iinfo(np.int64).max))

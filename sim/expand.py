@@ -222,3 +222,22 @@ def expand(program: ProgramOp, lanes: int) -> Iterator[Run | Operation]:
         lanes: elements in a column of data.
     """
     yield from _expand(program.body.block.ops, _Scope({}), lanes)
+
+
+def expand_nest(op: Operation) -> Iterator[Run]:
+    """The commands of a loop nest inside a section, for group 0 and the first of outer iterations.
+
+    Args:
+        op: a pim.repeat, pim.when or pim.issue.
+    """
+    scope = _Scope({})
+    parent = op.parent_op()
+    while isinstance(parent, RepeatOp | WhenOp | SpmdOp):
+        if isinstance(parent, RepeatOp | SpmdOp):
+            scope = scope.with_counter(parent.counter, np.zeros(1, np.int64))
+        if isinstance(parent, SpmdOp):
+            scope = replace(scope, group=parent.counter)
+        parent = parent.parent_op()
+    for item in _expand([op], scope, lanes=1):
+        if isinstance(item, Run):
+            yield item
