@@ -26,6 +26,7 @@ PASSES: dict[str, str] = {
     "layout-map-banks": "pim_opt.passes.layout_map_banks:LayoutMapBanksPass",
     "linalg-normalize": "pim_opt.passes.linalg_normalize:LinalgNormalizePass",
     "mlir": "pim_opt.passes.mlir:MlirPass",
+    "pim-autotune": "pim_opt.passes.pim_autotune:PimAutotunePass",
     "pim-distribute": "pim_opt.passes.pim_distribute:PimDistributePass",
     "pim-lower-to-commands": "pim_opt.passes.pim_lower_to_commands:PimLowerToCommandsPass",
     "pim-outline": "pim_opt.passes.pim_outline:PimOutlinePass",

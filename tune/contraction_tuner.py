@@ -23,9 +23,13 @@ from pim_opt.tune.nest_search import (
     ORDER,
     OUTPUT_INNER,
     REDUCTION_INNER,
+    Places,
     search_nests,
 )
 from pim_opt.tune.variants import NestChoice, Variant, variants
+
+INDIFFERENCE = 0.5
+"""Cycles by which a schedule must be better to be of interest."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ class TuningResult:
     priced: int
     """Schedules whose cycles were computed."""
     pruned: int
-    """Spreads left out because their bound exceeds the cycles of the last schedule kept."""
+    """Spreads and variants left out because their bound is no better than the last one kept."""
     seconds: float
 
 
@@ -83,11 +87,19 @@ class _Search:
         self.heap: list[_Found] = []
         self.priced = 0
         self.pruned = 0
+        self._known: dict[tuple[object, ...], Places | None] = {}
 
     @property
     def enough(self) -> float:
-        """Nest cycles of the worst schedule kept, once as many as wanted are kept."""
-        return inf if len(self.heap) < self.keep else -self.heap[0].badness
+        """Nest cycles that are not better than the worst schedule kept, once enough are kept."""
+        return inf if len(self.heap) < self.keep else -self.heap[0].badness - INDIFFERENCE
+
+    def _places(self, variant: Variant) -> Places | None:
+        """Where the variant's loads and moves go; None if the device cannot do it."""
+        key = variant.hardware
+        if key not in self._known:
+            self._known[key] = variant.places() if variant.is_legal else None
+        return self._known[key]
 
     def table(self, mode: ContractionMode, table: SpreadTable) -> None:
         """Search all spreads over one lane dimension, those with the lowest bound first."""
@@ -95,15 +107,25 @@ class _Search:
         multiplications = table.multiplications
         order = np.argsort(multiplications, kind="stable")
         for done, row in enumerate(order.tolist()):
-            if floor_cycles(int(multiplications[row]), t) >= self.enough:
+            floor = floor_cycles(int(multiplications[row]), t)
+            if floor >= self.enough:
                 self.pruned += len(order) - done
                 return
             for variant in variants(self.space, mode, table.spread(row)):
-                self._variant(variant, t)
+                self._variant(variant, floor, t)
 
-    def _variant(self, variant: Variant, t: NestTimings) -> None:
+    def _variant(self, variant: Variant, floor: float, t: NestTimings) -> None:
+        places = self._places(variant)
+        if places is None:
+            return
+        # The first load and the last move are in nobody's shadow.
+        floor += (places.loads - 1) * places.load_interval
+        floor += (places.moves - 1) * places.move_interval
+        if floor >= self.enough:
+            self.pruned += 1
+            return
         best = np.full((self.keep, 6), np.inf)
-        self.priced += search_nests(variant.distribution(), t, best, self.enough)
+        self.priced += search_nests(variant.distribution(places), t, best, self.enough)
         for row in best[np.isfinite(best[:, CYCLES])]:
             choice = NestChoice(
                 int(row[OUTPUT_INNER]),

@@ -43,6 +43,15 @@ TIE_BREAK = 1e-7
 """Cycles that one command more counts as: less than any difference in time."""
 
 
+class Places(NamedTuple):
+    """How many places in a group one load and one move of a column go to, and how fast."""
+
+    loads: float
+    load_interval: float
+    moves: float
+    move_interval: float
+
+
 class Distribution(NamedTuple):
     """What the search over time loops needs to know of a distribution."""
 
@@ -58,10 +67,7 @@ class Distribution(NamedTuple):
     """Dimension, iterations and stride of the output loop that is split in two."""
     reduction: Ints
     """The same of the reduction loop."""
-    load_places: float
-    load_interval: float
-    move_places: float
-    move_interval: float
+    places: Places
     load_room: int
     """Loop iterations over the vector that one load can serve, not loading ahead."""
     halves: int
@@ -149,8 +155,13 @@ def _is_new(d: Distribution, output_inner: int, reduction_inner: int, order: int
 
 
 @njit(cache=True)
-def _balanced(whole: int, inner: int) -> bool:
-    """Whether no smaller inner loop takes as few outer iterations."""
+def _is_split(whole: int, inner: int, room: int) -> bool:
+    """Whether to split `whole` rounds so: no smaller inner loop takes as few outer iterations.
+
+    A loop that is not split counts as inner, where there is room for it.
+    """
+    if inner == 1 and 1 < whole <= room:
+        return False
     return -(-whole // -(-whole // inner)) == inner
 
 
@@ -170,10 +181,10 @@ def search_nests(d: Distribution, t: NestTimings, best: Floats, enough: float) -
     """
     priced = 0
     for output_inner in range(1, min(d.output[1], d.move_room) + 1):
-        if not _balanced(d.output[1], output_inner):
+        if not _is_split(d.output[1], output_inner, d.move_room):
             continue
         for reduction_inner in range(1, min(d.reduction[1], d.load_room) + 1):
-            if not _balanced(d.reduction[1], reduction_inner):
+            if not _is_split(d.reduction[1], reduction_inner, d.load_room):
                 continue
             for order in range(len(ORDERS)):
                 if _is_new(d, output_inner, reduction_inner, order):
@@ -193,7 +204,7 @@ def _price(
     rows = rows_opened(loops, d.sizes, t.columns)
     move_depth = _outermost(loops, d.in_result, d.move_room)
     rounds = valid_iterations(loops, d.sizes, move_depth)
-    moves = np.ceil(_needed(loops, d.in_result, move_depth) / d.move_lanes) * d.move_places
+    moves = np.ceil(_needed(loops, d.in_result, move_depth) / d.move_lanes) * d.places.moves
     priced = 0
     for parts in range(1, min(d.halves, 2) + 1):
         room = d.load_room // parts
@@ -204,12 +215,12 @@ def _price(
                 continue  # It would load the same again.
             loads = np.ceil(_needed(loops, d.in_vector, load_depth) / d.load_lanes)
             traffic = Traffic(
-                loads * d.load_places,
-                d.load_interval,
+                loads * d.places.loads,
+                d.places.load_interval,
                 moves,
-                d.move_interval,
-                d.load_interval == 1.0,
-                d.move_interval == 1.0,
+                d.places.move_interval,
+                d.places.load_interval == 1.0,
+                d.places.move_interval == 1.0,
             )
             chunks = valid_iterations(loops, d.sizes, load_depth)
             counts = NestCounts(multiplications, chunks, rounds, rows)

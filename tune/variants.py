@@ -13,7 +13,7 @@ from pim_opt.dialects.iteration import Role
 from pim_opt.dialects.placement import LOCAL, Piece, Placement
 from pim_opt.dialects.schedule import LANE, TIME, Factor, Schedule, Split
 from pim_opt.tune.contraction_space import ContractionSpace, Spread
-from pim_opt.tune.nest_search import ORDERS, Distribution
+from pim_opt.tune.nest_search import ORDERS, Distribution, Places
 
 
 @dataclass(frozen=True)
@@ -53,11 +53,11 @@ class Variant:
         if spread.groups[dim] > 1:
             found.append(Factor((device.group_level.short,), spread.groups[dim]))
         levels, cores = spread.levels[dim], spread.cores[dim]
-        if cores == 1:
-            return tuple(found)
         sizes = {level.short: level.count for level in device.core_levels}
-        if cores < prod(sizes[level] for level in levels):
-            return (*found, Factor(levels, cores))
+        # A level that is summed is summed whole, whether the dimension fills it or not.
+        whole = self.sum_level in levels or cores == prod(sizes[level] for level in levels)
+        if not whole:
+            return (*found, Factor(levels, cores)) if cores > 1 else tuple(found)
         for block in self._blocks(levels):
             found.append(Factor(block, prod(sizes[level] for level in block)))
         return tuple(found)
@@ -81,10 +81,8 @@ class Variant:
     def _can_sum(self) -> bool:
         if self.sum_level is None:
             return True
-        return any(
-            (self.sum_level,) in [factor.levels for factor in self.factors(dim)]
-            for dim in self.space.kernel.with_role(Role.REDUCTION)
-        )
+        reductions = self.space.kernel.with_role(Role.REDUCTION)
+        return any(self.sum_level in self.spread.levels[dim] for dim in reductions)
 
     @property
     def _can_load(self) -> bool:
@@ -133,11 +131,31 @@ class Variant:
         dims = [dim for role in Role for dim in kernel.with_role(role) if dim not in split]
         return sorted(dims, key=lambda dim: kernel.dims[dim].role is not Role.BATCH)
 
-    def distribution(self) -> Distribution:
-        """What the search over time loops needs to know."""
-        kernel, device, lanes = self.space.kernel, self.space.device, self.space.lanes
+    @property
+    def hardware(self) -> tuple[object, ...]:
+        """All that `places` and `is_legal` depend on."""
+        return (
+            self.mode.multiply,
+            self.spread.levels,
+            self.spread.cores,
+            self.travel,
+            self.sum_level,
+        )
+
+    def places(self) -> Places:
+        """Where loads and moves go."""
         loads = self._places(self.mode.load[self.travel], None)
         moves = self._places(self._move_command, self.sum_level)
+        return Places(
+            float(loads.commands),
+            interval(self.space.device, loads.command, loads.digits),
+            float(moves.commands),
+            interval(self.space.device, moves.command, moves.digits),
+        )
+
+    def distribution(self, places: Places) -> Distribution:
+        """What the search over time loops needs to know."""
+        kernel, device, lanes = self.space.kernel, self.space.device, self.space.lanes
         operand = device.registers[self.mode.operand]
         accumulators = device.registers[self.mode.accumulator].entries
         tree = kernel.dims[self.spread.lane_dim].role is Role.REDUCTION
@@ -150,10 +168,7 @@ class Variant:
             in_result=np.array([dim in kernel.result.dims for dim in dims], np.int64),
             output=np.array(self._round_loop(self._last(Role.OUTPUT)), np.int64),
             reduction=np.array(self._round_loop(self._last(Role.REDUCTION)), np.int64),
-            load_places=float(loads.commands),
-            load_interval=interval(device, loads.command, loads.digits),
-            move_places=float(moves.commands),
-            move_interval=interval(device, moves.command, moves.digits),
+            places=places,
             load_room=operand.entries if tree else operand.entries * lanes,
             halves=operand.halves,
             move_room=accumulators if tree else accumulators // lanes,
@@ -194,11 +209,9 @@ class Variant:
 
 
 def variants(space: ContractionSpace, mode: ContractionMode, spread: Spread) -> Iterator[Variant]:
-    """Every legal way to load and to sum for a spread."""
+    """Every way to load and to sum for a spread, legal or not."""
     levels: list[str | None] = [None]
     levels += [space.device.level(name).short for name in mode.move if name]
     for travel in mode.load:
         for level in levels:
-            variant = Variant(space, mode, spread, travel, level)
-            if variant.is_legal:
-                yield variant
+            yield Variant(space, mode, spread, travel, level)
