@@ -133,11 +133,10 @@ def with_refresh(parts: CycleParts, device: Device, reopen: float) -> CycleParts
     return parts + CycleParts(refresh=refreshes * pause)
 
 
-def cycle_parts(mapping: Mapping, *, from_dram: bool = True) -> CycleParts:
-    """Cycles of one call by cause."""
+def nest_parts(mapping: Mapping) -> CycleParts:
+    """Cycles of the loop nest by cause, refresh and the host's accesses left out."""
     loops, sizes = loops_of(mapping), sizes_of(mapping.kernel)
     depths = (mapping.load_depth, mapping.move_depth)
-    t = nest_timings(mapping.device, mapping.mode)
     counts = count(loops, sizes, *depths, mapping.device.columns)
     nest: NestCycles = nest_cycles(
         loops,
@@ -145,12 +144,16 @@ def cycle_parts(mapping: Mapping, *, from_dram: bool = True) -> CycleParts:
         *depths,
         mapping.schedule.double_buffer,
         traffic_of(loads_of(mapping), moves_of(mapping)),
-        t,
+        nest_timings(mapping.device, mapping.mode),
     )
-    parts = host_cycles(mapping, from_dram=from_dram) + CycleParts(
-        load=nest.load, multiply=nest.multiply, rows=nest.rows, move=nest.move
-    )
-    return with_refresh(parts, mapping.device, t.open)
+    return CycleParts(load=nest.load, multiply=nest.multiply, rows=nest.rows, move=nest.move)
+
+
+def cycle_parts(mapping: Mapping, *, from_dram: bool = True) -> CycleParts:
+    """Cycles of one call by cause."""
+    parts = nest_parts(mapping) + host_cycles(mapping, from_dram=from_dram)
+    open_ = nest_timings(mapping.device, mapping.mode).open
+    return with_refresh(parts, mapping.device, open_)
 
 
 def estimate(mapping: Mapping, *, from_dram: bool = True) -> Estimate:

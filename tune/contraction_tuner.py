@@ -38,6 +38,8 @@ class Candidate:
 
     schedule: Schedule
     parts: CycleParts
+    nest_cycles: float
+    """Cycles of the loop nest by which the search ranked it."""
 
     @property
     def cycles(self) -> float:
@@ -175,5 +177,6 @@ def _candidate(found: _Found, from_dram: bool) -> Candidate:
     for rows in ROWS:
         schedule = found.variant.schedule(found.choice, rows)
         mapping = Mapping(space.kernel, schedule, space.device, space.lanes)
-        choices.append(Candidate(schedule, cycle_parts(mapping, from_dram=from_dram)))
+        parts = cycle_parts(mapping, from_dram=from_dram)
+        choices.append(Candidate(schedule, parts, -found.badness))
     return min(choices, key=lambda c: c.cycles)
