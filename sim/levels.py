@@ -166,7 +166,7 @@ def _tiles(array: Array, access: Access, mapping: Mapping) -> Array:
     ordered = np.argsort(list(digits.hardware))
     grid = grid.transpose([*ordered, *range(len(ordered), grid.ndim)])
     local = grid.shape[len(ordered) :]
-    grid = np.broadcast_to(grid.reshape(*shape, *local), (*cores, *local))
+    grid = np.broadcast_to(grid.reshape((*shape, *local)), (*cores, *local))
     return grid.reshape(prod(cores), *mapping.tile_shape(access))
 
 
@@ -176,7 +176,7 @@ def _assemble(tiles: Array, mapping: Mapping) -> Array:
     digits = _digits(access, mapping)
     cores = [d.piece.size for d in mapping.digits]
     local_sizes = [digits.sizes[axis] for axis in digits.local]
-    grid = tiles.reshape(*cores, *local_sizes)
+    grid = tiles.reshape((*cores, *local_sizes))
     partial = [i for i in range(len(cores)) if i not in digits.hardware]
     source = {axis: number for number, axis in digits.hardware.items()}
     source |= {axis: len(cores) + i for i, axis in enumerate(digits.local)}

@@ -1,0 +1,96 @@
+"""Random contractions under random schedules: every level computes the same numbers."""
+
+import numpy as np
+from contractions import RandomContraction, contractions
+from hypothesis import assume, event, example, given
+from hypothesis import strategies as st
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+
+from pim_opt.cost.mapping import Mapping
+from pim_opt.devices import device_names, load_device
+from pim_opt.diagnostics import diagnosed, verify
+from pim_opt.dialects.schedule import ScheduleError
+from pim_opt.parsing import make_context, parse_module
+from pim_opt.pass_options import expand, make_pass
+from pim_opt.passes.kernel_access import kernels, mapping_of
+from pim_opt.passes.pim_set_schedule import PimSetSchedulePass
+from pim_opt.pipeline_spec import OptionSpec, PassSpec
+from pim_opt.sim.semantics import SemanticsChecker
+from pim_opt.tune.random_schedules import random_schedule
+
+DEVICES = [name for name in device_names() if load_device(name).kernels.contraction is not None]
+
+MOST_ROUNDS = 60
+"""Operand loads and result moves per group at most: what bounds the time of a simulation."""
+
+
+def is_quick(mapping: Mapping) -> bool:
+    """Whether the functional simulator executes the mapping's program in a moment."""
+    loops = mapping.loops
+    rounds = [int(np.prod([loop.size for loop in loops[:depth]]))
+              for depth in (mapping.load_depth, mapping.move_depth)]  # fmt: skip
+    columns = int(np.prod([loop.size for loop in loops]))
+    return max(rounds) <= MOST_ROUNDS and columns <= 40 * MOST_ROUNDS
+
+
+def compile_checked(
+    text: str, device: str, inputs: str, seed: int | None
+) -> tuple[ModuleOp, Context]:
+    """The module compiled under the semantics check, its kernel by a random schedule of `seed`."""
+    context = make_context()
+    module = parse_module(text, "<text>", context)
+    checker = SemanticsChecker()
+    checker.check(module, "input")
+    options = {"device": OptionSpec(device, 0), "inputs": OptionSpec(inputs, 0)}
+    with diagnosed("<text>"):
+        for spec in expand([PassSpec("pim-compile", options, 0)], ""):
+            pass_ = make_pass(spec, "")
+            if isinstance(pass_, PimSetSchedulePass) and seed is not None:
+                pass_ = PimSetSchedulePass(schedule_of(module, seed))
+            pass_.apply(context, module)
+            verify(module, "<text>")
+            checker.check(module, spec.name)
+    return module, context
+
+
+def schedule_of(module: ModuleOp, seed: int) -> str:
+    """A random schedule for the module's only kernel; a case for which none is found is dropped."""
+    (kernel,) = kernels(module)
+    device = load_device(kernel.device.data)
+    try:
+        rng = np.random.default_rng(seed)
+        return str(random_schedule(kernel.contraction, device, device.column_elements("f16"), rng,
+                                   is_quick))  # fmt: skip
+    except ScheduleError:
+        assume(False)
+        raise
+
+
+SCALAR_VECTOR = RandomContraction(
+    (1, 1), ("output", "reduction"), vector=(1, None), matrix=(0, 1, None), result=(0,)
+)
+
+
+@given(
+    device=st.sampled_from(DEVICES),
+    contraction=contractions(),
+    inputs=st.sampled_from(["dram", "host"]),
+    seed=st.integers(0),
+)
+@example(device="attacc", contraction=SCALAR_VECTOR, inputs="dram", seed=29)
+def test_every_level_computes_the_same(
+    device: str, contraction: RandomContraction, inputs: str, seed: int
+) -> None:
+    module, _ = compile_checked(contraction.mlir(), device, inputs, seed)
+    (kernel,) = kernels(module)
+    note_kind(mapping_of(kernel))
+
+
+def note_kind(mapping: Mapping) -> None:
+    """Tell hypothesis' statistics what kind of program was checked."""
+    event(f"lanes along {'the reduction' if mapping.reduces_lanes else 'outputs'}")
+    event(f"vector by {mapping.schedule.travel}")
+    event(f"summed over {mapping.schedule.sum_level}")
+    event(f"partial sums for the host: {mapping.host_partials > 1}")
+    event(f"loads once: {mapping.load_depth == 0}, both halves: {mapping.schedule.double_buffer}")
