@@ -26,8 +26,8 @@ _DEFAULT_PROPERTIES = re.compile(r" <\{overflowFlags = #arith\.overflow<none>\}>
 
 
 @lru_cache
-def _package() -> str | None:
-    """The first package with the bindings, or None."""
+def installed_package() -> str | None:
+    """The first installed package with the bindings, or None."""
     for name in _PACKAGES:
         try:
             if importlib.util.find_spec(f"{name}.ir") is not None:
@@ -39,11 +39,16 @@ def _package() -> str | None:
 
 def available() -> bool:
     """Whether MLIR's Python bindings are installed."""
-    return _package() is not None
+    return installed_package() is not None
 
 
-def _bindings(module: str) -> Any:
-    package = _package()
+def bindings(module: str) -> Any:
+    """A module of the bindings, "ir" say.
+
+    Raises:
+        DiagnosticError: they are not installed.
+    """
+    package = installed_package()
     if package is None:
         raise DiagnosticError(
             "MLIR's Python bindings are not installed", hint="pip install pim-opt[mlir]"
@@ -64,8 +69,8 @@ def run_pipeline(text: str, pipeline: str) -> str:
     Raises:
         DiagnosticError: the bindings are missing, or MLIR refuses the module or the pipeline.
     """
-    ir = _bindings("ir")
-    manager = _bindings("passmanager").PassManager
+    ir = bindings("ir")
+    manager = bindings("passmanager").PassManager
     with ir.Context() as context:
         context.allow_unregistered_dialects = True
         try:

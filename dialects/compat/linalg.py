@@ -2,6 +2,7 @@
 
 - linalg.generic: the pretty form of several results can be parsed;
 - linalg.matmul: mixed element types (f16 inputs, f32 sums), and `indexing_maps` in the pretty form;
+- linalg.pooling_nchw_max: its body, which compares with the window and not with the maximum so far;
 - linalg.reduce: the short form `{ arith.addf }`;
 - named contractions that are missing, and linalg.softmax.
 
@@ -239,6 +240,21 @@ class MatmulOp(linalg.MatmulOp):
         super().print(printer)
 
 
+class PoolingNchwMaxOp(linalg.PoolingNchwMaxOp):
+    """linalg.pooling_nchw_max that keeps the larger of an element and the maximum so far."""
+
+    @classmethod
+    def get_hidden_region(cls, inputs: Sequence[SSAValue], outputs: Sequence[SSAValue]) -> Region:
+        types = cls.body_arg_types((*inputs, *outputs))
+
+        @Builder.implicit_region(types)
+        def region(args: tuple[BlockArgument, ...]) -> None:
+            larger = arith.MaxSIOp if isinstance(types[-1], IntegerType) else arith.MaximumfOp
+            linalg.YieldOp(larger(args[2], args[0]))
+
+        return region
+
+
 class ReduceOp(linalg.ReduceOp):
     """linalg.reduce that may be written with a single op for its body."""
 
@@ -294,7 +310,7 @@ class SoftmaxOp(IRDLOperation):
             )
 
 
-_REPAIRED = [GenericOp, MatmulOp, ReduceOp]
+_REPAIRED = [GenericOp, MatmulOp, PoolingNchwMaxOp, ReduceOp]
 _MISSING = [BatchMatmulOp, BatchMatvecOp, BatchVecmatOp, DotOp, MatvecOp, SoftmaxOp, VecmatOp]
 _replaced = {op.name for op in _REPAIRED}
 
