@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +15,9 @@ from pim_opt.devices.checks import problems
 from pim_opt.devices.model import Device
 
 _FOLDER = Path(__file__).parent
+
+_ANY_KEY = "[...]"
+"""How msgspec writes a key of a mapping, whichever it is."""
 
 Data = Mapping[str, object]
 Positions = dict[str, tuple[str, int, int]]
@@ -161,15 +164,55 @@ def _scalar(node: yaml.Node) -> object:
 
 def _located(message: str, file: _File) -> DeviceError:
     """A message of msgspec, at the place in the file that it speaks of."""
-    match = re.fullmatch(r"(.*?)(?: - at `(?:key in )?(.*)`)?", message)
-    assert match is not None, "the pattern matches any text"
-    text, where = match[1], match[2] or "$"
-    where = where.replace("[...]", "")
+    text, where = _text_and_path(message)
+    while _ANY_KEY in where:
+        where = _with_key(message, where, file)
     unknown = re.search(r"unknown field `(\w+)`", text)
     if unknown is not None:
         text = f"unknown field '{unknown[1]}'"
         where = f"{where}.{unknown[1]}"
     return DeviceError(text[:1].lower() + text[1:], _position(file, where))
+
+
+def _text_and_path(message: str) -> tuple[str, str]:
+    """What msgspec says, and the path in the data where it says so."""
+    match = re.fullmatch(r"(.*?)(?: - at `(?:key in )?(.*)`)?", message)
+    assert match is not None, "the pattern matches any text"
+    return match[1], match[2] or "$"
+
+
+def _with_key(message: str, where: str, file: _File) -> str:
+    """`where` with its first unnamed key named: the one that alone draws the same message."""
+    before, _, after = where.partition(_ANY_KEY)
+    steps = re.findall(r"\w+", before)
+    for key in _mapping_at(file.data, steps):
+        try:
+            msgspec.convert(_only(file.data, steps, key), Device)
+        except msgspec.ValidationError as error:
+            if str(error) == message:
+                return f"{before}.{key}{after}"
+    return before + after
+
+
+def _mapping_at(data: object, steps: Sequence[str]) -> Data:
+    for step in steps:
+        if isinstance(data, list):
+            data = cast(list[object], data)[int(step)]
+        else:
+            data = cast(Data, data)[step]
+    return cast(Data, data)
+
+
+def _only(data: object, steps: Sequence[str], key: str) -> object:
+    """`data` with nothing but `key` in the mapping that `steps` lead to."""
+    if not steps:
+        return {key: cast(Data, data)[key]}
+    if isinstance(data, list):
+        items = cast(list[object], data)
+        at = int(steps[0])
+        return [*items[:at], _only(items[at], steps[1:], key), *items[at + 1 :]]
+    fields = cast(Data, data)
+    return {**fields, steps[0]: _only(fields[steps[0]], steps[1:], key)}
 
 
 def _position(file: _File, where: str) -> tuple[str, int, int]:
