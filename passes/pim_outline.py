@@ -112,7 +112,8 @@ def outline(
     around = Block()
     with ImplicitBuilder(around):
         inputs = [cast_elements(v, types.unit) for v in (product.vector, product.matrix)]
-        kernel = kernel_of(product, inputs, TensorType(types.unit, shape_of(result)), resident)
+        result_type = TensorType(types.unit, shape_of(result))
+        kernel = kernel_of(product, inputs, result_type, resident, types.outside)
         outcome = cast_elements(kernel.outputs[0], types.outside)
     kernel.location = op.location
     ops = list(around.ops)
@@ -142,6 +143,7 @@ class _KernelFactory:
         inputs: Sequence[SSAValue],
         result_type: TensorType[AnyFloat],
         resident: Sequence[int],
+        accumulator: AnyFloat,
     ) -> KernelOp:
         block = Block(arg_types=[value.type for value in inputs])
         with ImplicitBuilder(block):
@@ -159,6 +161,8 @@ class _KernelFactory:
             resident,
             self.origin,
             Region(block),
+            narrowed=element_of(product.matrix) != result_type.element_type,
+            source_accumulator=accumulator if accumulator.bitwidth < f32.bitwidth else None,
         )
 
 
@@ -176,7 +180,8 @@ class PimOutlinePass(ModulePass):
        get a remark that says why.
     2. A result that all users round first is rounded by the kernel; with narrow-to, f32 operands
        are rounded before the kernel and its result is extended after it.
-    3. A matrix that is an argument of the function, or a constant, is resident in PIM memory.
+    3. What rounding the source allows is noted, for checks: rounded operands, a narrow accumulator.
+    4. A matrix that is an argument of the function, or a constant, is resident in PIM memory.
     """
 
     name = "pim-outline"
