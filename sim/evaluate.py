@@ -153,7 +153,7 @@ def _loops(
         return evaluator.evaluate_block(block, arguments, batch=False, outer={**env, **index})
 
     structure = structure_of(maps, reductions, operands)
-    return evaluate_structured(op, structure, operands, block, body)
+    return evaluate_structured(structure, operands, block, body)
 
 
 def _reduce(evaluator: Evaluator, op: Operation, env: Environment) -> Sequence[Value]:

@@ -7,14 +7,13 @@ accumulator, whose order shows in the last digits only, go through np.einsum.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from xdsl.dialects import arith
 from xdsl.dialects.linalg import ops as linalg
-from xdsl.dialects.linalg.abstract_ops import LinalgStructuredOperation
-from xdsl.ir import Block, Operation, SSAValue
+from xdsl.ir import Block, SSAValue
 from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineExpr, AffineMap
 
 from pim_opt.sim.expand import evaluate_affine
@@ -68,14 +67,15 @@ def batched(map_: AffineMap, scalar: bool) -> AffineMap:
 
 
 def evaluate_structured(
-    op: Operation,
     structure: Structure,
     operands: Sequence[Array],
     block: Block,
     evaluate_body: EvaluateBody,
 ) -> list[Array]:
-    """The results of a structured op whose inputs and outputs are `operands`."""
-    count = len(cast(LinalgStructuredOperation, op).outputs)
+    """The results of a structured op with body `block`, whose inputs and outputs are `operands`."""
+    terminator = block.last_op
+    assert isinstance(terminator, linalg.YieldOp), "the verifier has seen to it"
+    count = len(terminator.operands)
     inputs, outputs = operands[:-count], operands[-count:]
     if is_wide_product_sum(block, outputs[0]) and len(inputs) == 2:
         fast = _einsum(structure, inputs, outputs[0])
