@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PACKAGES := cost devices dialects passes pim_opt sim tune
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint format typecheck unit lit wheel-test nightly clean
+.PHONY: help demo test check lint format typecheck unit lit wheel-test nightly bench clean
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -39,6 +39,9 @@ wheel-test: $(VENV)/test.stamp ## build the wheel, install it alone, run it from
 
 nightly: $(VENV)/test.stamp ## the property tests, with many more examples
 	HYPOTHESIS_PROFILE=nightly $(BIN)/pytest -q test/unit
+
+bench: $(VENV)/test.stamp ## measure speed against plain baselines; adds a line to bench/history.jsonl
+	$(BIN)/python bench/run.py
 
 clean: ## remove what was made
 	rm -rf $(VENV) .imports build dist *.egg-info .pytest_cache .ruff_cache .hypothesis

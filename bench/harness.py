@@ -1,0 +1,82 @@
+"""What a measurement is: a time, the time of a plain baseline in the same run, and their ratio.
+
+Times depend on the machine and on what else it does; ratios are what to compare over history.
+"""
+
+import json
+import os
+import platform
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+
+HISTORY = Path(__file__).parent / "history.jsonl"
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One figure of the table."""
+
+    name: str
+    seconds: float
+    baseline: str
+    """What the baseline does."""
+    baseline_seconds: float
+    work: int = 0
+    """Units of work done in `seconds`; 0 where the time itself is the figure."""
+    unit: str = ""
+    """What `work` counts."""
+
+    @property
+    def ratio(self) -> float:
+        """Times the baseline's time."""
+        return self.seconds / self.baseline_seconds
+
+    @property
+    def figure(self) -> str:
+        """The rate, or the time."""
+        if self.work:
+            return f"{self.work / self.seconds / 1e6:,.2f} M {self.unit}/s"
+        return f"{self.seconds * 1e3:,.0f} ms"
+
+
+def seconds_of(action: Callable[[], object], runs: int = 5) -> float:
+    """The median time of `runs` runs, after one that warms up."""
+    action()
+    times: list[float] = []
+    for _ in range(runs):
+        started = time.perf_counter()
+        action()
+        times.append(time.perf_counter() - started)
+    return median(times)
+
+
+def table(measurements: Sequence[Measurement]) -> str:
+    """The measurements as text, a line each."""
+    rows = [("measured", "figure", "times", "baseline")]
+    rows += [(m.name, m.figure, f"{m.ratio:,.1f} x", m.baseline) for m in measurements]
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    return "\n".join(
+        f"{name:<{widths[0]}}  {figure:>{widths[1]}}  {times:>{widths[2]}}  {baseline}"
+        for name, figure, times, baseline in rows
+    )
+
+
+def append_to_history(measurements: Sequence[Measurement], path: Path = HISTORY) -> None:
+    """One line of JSON: when, on what kind of machine, and what was measured."""
+    line = {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "cpus": os.cpu_count(),
+        "figures": {
+            m.name: {"seconds": round(m.seconds, 6), "ratio": round(m.ratio, 3)}
+            | ({m.unit: m.work} if m.work else {})
+            for m in measurements
+        },
+    }
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
