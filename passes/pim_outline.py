@@ -113,7 +113,7 @@ def outline(
     with ImplicitBuilder(around):
         inputs = [cast_elements(v, types.unit) for v in (product.vector, product.matrix)]
         result_type = TensorType(types.unit, shape_of(result))
-        kernel = kernel_of(product, inputs, result_type, resident, types.outside)
+        kernel = kernel_of(product, inputs, result_type, resident, element_of(result))
         outcome = cast_elements(kernel.outputs[0], types.outside)
     kernel.location = op.location
     ops = list(around.ops)

@@ -1,5 +1,6 @@
 """Bounds on rounding really bound it."""
 
+from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -8,7 +9,7 @@ from contractions import RandomContraction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from xdsl.dialects import func
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import AnyFloat, ModuleOp, f16
 
 import pim_opt
 from pim_opt.parsing import make_context, parse_module
@@ -18,6 +19,8 @@ from pim_opt.passes.pim_set_schedule import PimSetSchedulePass
 from pim_opt.sim.element_types import unit_roundoff
 from pim_opt.sim.semantics import run_function
 from pim_opt.sim.tolerance import SMALLEST_STEP, exact_contraction, kernel_bound, source_bound
+
+INPUTS = Path(__file__).parents[1] / "inputs"
 
 
 def gemv(n: int, k: int) -> RandomContraction:
@@ -93,3 +96,21 @@ def test_exact_contraction_knows_axes_and_unit_axes() -> None:
     x, w = rng.standard_normal((5, 1, 3)), rng.standard_normal((4, 5, 3))
     found = exact_contraction(kernel.contraction, x, w)
     np.testing.assert_allclose(found, np.einsum("kuh,nkh->uhn", x, w), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("name", "narrow_to", "narrowed", "accumulator"),
+    [("gemv_f16", None, False, None), ("gemv_f32", "f16", True, None)],
+)
+def test_exports_that_sum_in_f32_are_held_to_it(
+    name: str, narrow_to: str | None, narrowed: bool, accumulator: AnyFloat | None
+) -> None:
+    compiled = pim_opt.compile(INPUTS / f"{name}.mlir", narrow_to=narrow_to)
+    (kernel,) = kernels(compiled.module)
+    assert (kernel.narrowed is not None) is narrowed
+    assert kernel.source_accumulator == accumulator
+
+
+def test_sources_that_sum_in_f16_are_allowed_its_rounding() -> None:
+    (kernel,) = kernels(outlined(gemv(8, 50).mlir()))
+    assert (kernel.narrowed, kernel.source_accumulator) == (None, f16)
