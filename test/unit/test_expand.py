@@ -6,7 +6,7 @@ from math import prod
 from typing import cast
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from xdsl.dialects.builtin import MemRefType, f16
 from xdsl.ir import Attribute, Block, Region, SSAValue
@@ -36,7 +36,7 @@ Command = tuple[str, int, tuple[int, ...], tuple[int, ...], tuple[int, ...] | No
 class Writer:
     """Writes a random program: what there is to draw from, and the builder that it goes to."""
 
-    draw: st.DrawFn
+    data: st.DataObject
     builder: ProgramBuilder
     staging: SSAValue
     counters: list[AffineExpr] = field(default_factory=list[AffineExpr])
@@ -44,62 +44,62 @@ class Writer:
 
     def affine(self, *more: AffineExpr) -> AffineExpr:
         """A sum of counters, some divided, some taken modulo."""
-        result: AffineExpr = AffineConstantExpr(self.draw(st.integers(-2, 3)))
+        result: AffineExpr = AffineConstantExpr(self.data.draw(st.integers(-2, 3)))
         for counter in (*self.counters, *more):
-            form = self.draw(st.sampled_from("0*/%"))
+            form = self.data.draw(st.sampled_from("0*/%"))
             if form == "*":
-                result = result + counter * self.draw(st.integers(-2, 3))
+                result = result + counter * self.data.draw(st.integers(-2, 3))
             elif form != "0":
-                by = self.draw(st.integers(1, 3))
+                by = self.data.draw(st.integers(1, 3))
                 result = result + (counter // by if form == "/" else counter % by)
         return result
 
     def section(self) -> None:
-        with self.builder.spmd(self.draw(st.integers(1, GROUPS))) as group:
+        with self.builder.spmd(self.data.draw(st.integers(1, GROUPS))) as group:
             self.counters.append(group)
             self.ops(3)
             self.counters.pop()
 
     def ops(self, depth: int) -> None:
-        for _ in range(self.draw(st.integers(1, 2))):
-            kind = self.draw(st.sampled_from(["issue", "repeat", "when", "barrier"]))
+        for _ in range(self.data.draw(st.integers(1, 2))):
+            kind = self.data.draw(st.sampled_from(["issue", "repeat", "when", "barrier"]))
             if kind == "barrier":
                 self.builder.barrier()
             elif kind == "issue" or depth == 0:
                 self.issue()
             elif kind == "repeat":
-                with self.builder.repeat(self.draw(st.integers(1, 4))) as counter:
+                with self.builder.repeat(self.data.draw(st.integers(1, 4))) as counter:
                     self.counters.append(counter)
                     self.ops(depth - 1)
                     self.counters.pop()
             else:
                 with self.builder.when(
-                    [self.affine() for _ in range(self.draw(st.integers(1, 2)))]
+                    [self.affine() for _ in range(self.data.draw(st.integers(1, 2)))]
                 ):
                     self.ops(depth - 1)
 
     def issue(self) -> None:
-        moves = self.draw(st.booleans())
+        moves = self.data.draw(st.booleans())
         lane = self.builder.lane
         self.issues += 1
         self.builder.issue(
             f"C{self.issues}",
             [self.affine(), self.affine(), self.affine()],
-            [self.affine()] if self.draw(st.booleans()) else [],
+            [self.affine()] if self.data.draw(st.booleans()) else [],
             self.staging if moves else None,
             [self.affine(lane), self.affine(lane)] if moves else [],
-            self.draw(st.integers(1, LANES)) if moves else None,
+            self.data.draw(st.integers(1, LANES)) if moves else None,
         )
 
 
-@st.composite
-def programs(draw: st.DrawFn) -> ProgramOp:
+def random_program(data: st.DataObject) -> ProgramOp:
+    """One or two sections that go through a memory of 3 x 4 elements."""
     block = Block()
     builder = ProgramBuilder(block)
     staging = StagingOp(MemRefType(f16, (3, 4)))
     builder.add(staging)
-    for _ in range(draw(st.integers(1, 2))):
-        Writer(draw, builder, staging.buffer).section()
+    for _ in range(data.draw(st.integers(1, 2))):
+        Writer(data, builder, staging.buffer).section()
         builder.barrier()
     return ProgramOp([], [], Region(block))
 
@@ -186,8 +186,10 @@ def flat(program: ProgramOp) -> Iterator[Command]:
                 )
 
 
-@given(programs(), st.sampled_from([1, 4, 1 << 15]))
-def test_blocks_hold_what_single_commands_are(program: ProgramOp, limit: int) -> None:
+@settings(max_examples=settings().max_examples // 3)
+@given(st.data(), st.sampled_from([1, 4, 1 << 15]))
+def test_blocks_hold_what_single_commands_are(data: st.DataObject, limit: int) -> None:
+    program = random_program(data)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "RUN_LIMIT", limit)
         assert list(flat(program)) == list(naive(program.body.block, {}, None))

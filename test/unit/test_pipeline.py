@@ -55,7 +55,8 @@ def test_real_exports_run(name: str, narrow_to: str | None, kernels: int) -> Non
 
 
 @settings(
-    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=settings().max_examples // 15,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
     n=st.integers(1, 700),

@@ -9,7 +9,7 @@ from contractions import RandomContraction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from xdsl.dialects import func
-from xdsl.dialects.builtin import AnyFloat, ModuleOp, f16
+from xdsl.dialects.builtin import ModuleOp, f16
 
 import pim_opt
 from pim_opt.parsing import make_context, parse_module
@@ -37,7 +37,7 @@ def outlined(text: str) -> ModuleOp:
 
 
 @given(st.integers(1, 40), st.integers(1, 200), st.integers(0), st.integers(-10, 3))
-@settings(max_examples=40)
+@settings(max_examples=settings().max_examples // 8)
 def test_results_of_the_device_are_within_their_bound(
     n: int, k: int, seed: int, scale: int
 ) -> None:
@@ -54,7 +54,7 @@ def test_results_of_the_device_are_within_their_bound(
 
 
 @given(st.integers(1, 20), st.integers(1, 300), st.integers(0))
-@settings(max_examples=40)
+@settings(max_examples=settings().max_examples // 8)
 def test_results_of_the_source_are_within_theirs(n: int, k: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     x, w = (rng.standard_normal(shape).astype(np.float16) for shape in ((k,), (n, k)))
@@ -99,16 +99,15 @@ def test_exact_contraction_knows_axes_and_unit_axes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "narrow_to", "narrowed", "accumulator"),
-    [("gemv_f16", None, False, None), ("gemv_f32", "f16", True, None)],
+    ("name", "narrow_to", "narrowed"), [("gemv_f16", None, False), ("gemv_f32", "f16", True)]
 )
 def test_exports_that_sum_in_f32_are_held_to_it(
-    name: str, narrow_to: str | None, narrowed: bool, accumulator: AnyFloat | None
+    name: str, narrow_to: str | None, narrowed: bool
 ) -> None:
     compiled = pim_opt.compile(INPUTS / f"{name}.mlir", narrow_to=narrow_to)
     (kernel,) = kernels(compiled.module)
     assert (kernel.narrowed is not None) is narrowed
-    assert kernel.source_accumulator == accumulator
+    assert kernel.source_accumulator is None
 
 
 def test_sources_that_sum_in_f16_are_allowed_its_rounding() -> None:
