@@ -140,7 +140,10 @@ def test_every_point_finds_its_operands_where_it_is_computed(
         assert lies_at(mapping.partial_placement, index, place, moment, at)
 
 
-@given(kernels, st.integers(0))
+sizes = st.integers(1, 600) | st.integers(1, 12).map(lambda blocks: blocks * 64)
+
+
+@given(st.builds(contraction, st.integers(1, 3), sizes, sizes), st.integers(0))
 def test_buffers_are_filled_as_far_as_they_go(kernel: Contraction, seed: int) -> None:
     schedule = random_schedule(kernel, ATTACC, LANES, np.random.default_rng(seed))
     mapping = Mapping(kernel, schedule, ATTACC, LANES)
