@@ -124,10 +124,9 @@ class ComputeSection:
         mapping = self.mapping
         between = mapping.loops[mapping.move_depth : mapping.load_depth]
         last = prod(loop.size for loop in between) - 1
-        if last > 0:
-            index = flat_index(between, counters[mapping.move_depth :])
-            with builder.when([index * -1 + (last - 1)]):
-                builder.barrier()
+        index = flat_index(between, counters[mapping.move_depth :])
+        with builder.when([index * -1 + (last - 1)]):
+            builder.barrier()
 
     def _move(self, builder: ProgramBuilder, group: AffineExpr, counters: list[AffineExpr]) -> None:
         mapping = self.mapping

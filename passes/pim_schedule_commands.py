@@ -11,7 +11,15 @@ from xdsl.rewriter import Rewriter
 
 from pim_opt.cost.rates import back_to_back
 from pim_opt.devices import Device
-from pim_opt.dialects.pim import BarrierOp, HostCombineOp, IssueOp, KernelOp, ProgramOp, SpmdOp
+from pim_opt.dialects.pim import (
+    BarrierOp,
+    HostCombineOp,
+    IssueOp,
+    KernelOp,
+    ProgramOp,
+    SpmdOp,
+    WhenOp,
+)
 from pim_opt.passes.kernel_access import device_of, kernels
 from pim_opt.sim.expand import expand_nest
 
@@ -70,7 +78,7 @@ def remove_needless_barriers(kernel: KernelOp) -> None:
             needed = not in_order or _pass_data(steps, steps)
             for barrier in [op for op in section.walk() if isinstance(op, BarrierOp)]:
                 if not needed or (not in_order and _follows_closed_run(barrier, device)):
-                    Rewriter.erase_op(barrier)
+                    _erase(barrier)
     pending: list[_Step] = []
     for op in [op for op in kernel.body.walk() if isinstance(op, IssueOp | BarrierOp)]:
         if isinstance(op, IssueOp):
@@ -81,6 +89,14 @@ def remove_needless_barriers(kernel: KernelOp) -> None:
                 pending.clear()
             else:
                 Rewriter.erase_op(op)
+
+
+def _erase(barrier: BarrierOp) -> None:
+    """Erase a barrier, and a condition around nothing but it."""
+    around = barrier.parent_op()
+    Rewriter.erase_op(barrier)
+    if isinstance(around, WhenOp) and not around.body.block.ops:
+        Rewriter.erase_op(around)
 
 
 def _follows_closed_run(barrier: BarrierOp, device: Device) -> bool:

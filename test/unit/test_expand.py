@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from xdsl.dialects.builtin import MemRefType, f16
-from xdsl.ir import Attribute, Block, Region, SSAValue
+from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.ir.affine import AffineConstantExpr, AffineExpr
 
 from pim_opt.dialects.pim import (
@@ -119,18 +119,25 @@ def naive(block: Block, counters: Counters, groups: SSAValue | None) -> Iterator
             case WhenOp():
                 yield from naive(op.body.block, counters, groups)
             case BarrierOp():
-                yield ("barrier", 0, (), (), None)
+                if groups is None or any(here for here in reached(op, counters, groups)):
+                    yield ("barrier", 0, (), (), None)
             case IssueOp():
                 assert groups is not None
-                for group in range(counters[groups]):
-                    here = {**counters, groups: group}
-                    if all(holds(when, here) for when in conditions(op)):
-                        yield command(op, here)
+                for here in reached(op, counters, groups):
+                    yield command(op, here)
             case _:
                 pass
 
 
-def conditions(op: IssueOp) -> Iterator[WhenOp]:
+def reached(op: Operation, counters: Counters, groups: SSAValue) -> Iterator[Counters]:
+    """The counters of every group that meets the conditions around `op`."""
+    for group in range(counters[groups]):
+        here = {**counters, groups: group}
+        if all(holds(when, here) for when in conditions(op)):
+            yield here
+
+
+def conditions(op: Operation) -> Iterator[WhenOp]:
     parent = op.parent_op()
     while parent is not None:
         if isinstance(parent, WhenOp):
