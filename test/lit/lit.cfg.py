@@ -1,4 +1,7 @@
-"""lit configuration: MLIR files with RUN lines, tools from the environment that runs lit."""
+"""lit configuration: MLIR files with RUN lines, tools from the environment that runs lit.
+
+`lit --param shell=1` starts a process for every command, as a user's shell does.
+"""
 
 import os
 import sys
@@ -6,9 +9,26 @@ import sys
 import lit.formats
 
 config.name = "pim-opt"  # noqa: F821
-config.test_format = lit.formats.ShTest(execute_external=False)  # noqa: F821
 config.suffixes = [".mlir"]  # noqa: F821
+config.excludes = ["inputs"]  # noqa: F821
 config.test_source_root = os.path.dirname(__file__)  # noqa: F821
 config.environment["PATH"] = os.pathsep.join(  # noqa: F821
     [os.path.dirname(sys.executable), os.environ.get("PATH", "")]
 )
+
+sys.path.insert(0, config.test_source_root)  # noqa: F821
+
+from in_process import InProcessTest  # noqa: E402
+
+from pim_opt.dialects import mlir_bridge  # noqa: E402
+
+if mlir_bridge.available():
+    config.available_features.add("mlir")  # noqa: F821
+
+if lit_config.params.get("shell"):  # noqa: F821
+    config.test_format = lit.formats.ShTest()  # noqa: F821
+    config.substitutions.append(  # noqa: F821
+        (r"\bmlir-parse\b", f"{sys.executable} {config.test_source_root}/mlir_parse.py")  # noqa: F821
+    )
+else:
+    config.test_format = InProcessTest()  # noqa: F821
