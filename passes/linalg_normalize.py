@@ -195,12 +195,19 @@ def _narrowest(value: SSAValue) -> SSAValue:
 
 def _inputs_behind(value: SSAValue, block: Block) -> set[BlockArgument]:
     """Arguments of `block` that `value` is computed from."""
-    if isinstance(value, BlockArgument):
-        return {value} if value.block is block else set()
-    owner = value.owner
-    if not isinstance(owner, Operation) or owner.parent_block() is not block:
-        return set()
-    return {arg for operand in owner.operands for arg in _inputs_behind(operand, block)}
+    found: set[BlockArgument] = set()
+    seen: set[SSAValue] = set()
+    pending = [value]
+    while pending:
+        current = pending.pop()
+        if current in seen:
+            continue
+        seen.add(current)
+        if isinstance(current, BlockArgument):
+            found |= {current} if current.block is block else set()
+        elif isinstance(current.owner, Operation) and current.owner.parent_block() is block:
+            pending += current.owner.operands
+    return found
 
 
 def _split(
