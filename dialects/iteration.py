@@ -62,6 +62,9 @@ class Contraction:
     result: Access
 
     def __post_init__(self) -> None:
+        for dim in self.dims:
+            if dim.size < 1:
+                raise ValueError(f"dimension '{dim.name}' has size {dim.size}, expected at least 1")
         names = [dim.name for dim in self.dims]
         if len(set(names)) != len(names):
             raise ValueError(f"dimension names {names} are not distinct")

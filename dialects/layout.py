@@ -138,7 +138,11 @@ def with_layout(type_: TensorType[Attribute], layout: Attribute) -> TensorType[A
 
 def _verify_tensor_fits(type_: TensorType[Attribute], role: str) -> None:
     layout = type_.encoding
-    if isinstance(layout, PlacementAttr) and not layout.data.holds(type_.get_shape()):
+    if not isinstance(layout, PlacementAttr):
+        return
+    if not type_.has_static_shape():
+        raise VerifyException(f"{role} has a placement, so its shape must be static")
+    if not layout.data.holds(type_.get_shape()):
         covered = "x".join(map(str, layout.data.padded_shape()))
         raise VerifyException(
             f"{role} has shape {'x'.join(map(str, type_.get_shape()))}, but its placement covers"

@@ -22,7 +22,7 @@ Coordinates = dict[Target, NDArray[np.int64]]
 
 
 class PlacementError(ValueError):
-    """A placement under which two elements would share a place."""
+    """A placement under which two elements would share a place, or with an empty digit."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,12 @@ class Placement:
     """The tensor counts as one axis of consecutive elements, whatever its shape."""
 
     def __post_init__(self) -> None:
+        for piece in self.all_pieces():
+            if piece.size < 1:
+                raise PlacementError(
+                    f"a digit along {'*'.join(piece.target)} has size {piece.size}; expected at"
+                    " least 1"
+                )
         for target in self.targets:
             reach = 0
             for piece in sorted(self.pieces(target), key=lambda piece: (piece.stride, piece.size)):

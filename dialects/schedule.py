@@ -198,7 +198,7 @@ def parse_schedule(text: str) -> Schedule:
         if not colon and key.split()[0] == "order":
             key = "order"
             fields |= _parse_order(part.split()[1:])
-        elif not colon:
+        elif not colon or not key:
             raise ScheduleError(f"'{part}' is not a part of a schedule; expected 'NAME: ...'")
         elif key in _PARTS:
             fields |= _PARTS[key](items)

@@ -51,7 +51,12 @@ def access_map(access: Access, rank: int) -> AffineMapAttr:
     return AffineMapAttr(AffineMap(rank, 0, tuple(results)))
 
 
-def _access(map_: AffineMap) -> Access:
+def _access(map_: AffineMap, rank: int) -> Access:
+    if map_.num_dims != rank or map_.num_symbols:
+        raise ValueError(
+            f"indexing map {map_} takes {map_.num_dims} dimensions and {map_.num_symbols} symbols,"
+            f" expected {rank} and 0"
+        )
     axes: list[int | None] = []
     for result in map_.results:
         match result:
@@ -184,7 +189,8 @@ class KernelOp(IRDLOperation):
         Raises:
             ValueError: the indexing maps do not describe a contraction over the space.
         """
-        vector, matrix, result = (_access(attr.data) for attr in self.indexing_maps)
+        rank = len(self.space.data)
+        vector, matrix, result = (_access(attr.data, rank) for attr in self.indexing_maps)
         return Contraction(self.space.data, vector, matrix, result)
 
     @property

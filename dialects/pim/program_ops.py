@@ -122,6 +122,14 @@ class HoldOp(IRDLOperation):
     def __init__(self, source: SSAValue, type_: Attribute) -> None:
         super().__init__(operands=[source], result_types=[type_])
 
+    def verify_(self) -> None:
+        source = cast(TensorType[Attribute], self.source.type)
+        if not lies_with_host(self.source):
+            raise VerifyException(f"source {source} is not in the host's hands (#layout.host)")
+        expected = MemRefType(source.element_type, source.get_shape())
+        if self.buffer.type != expected:
+            raise VerifyException(f"holds {source} in {self.buffer.type}, expected {expected}")
+
 
 @irdl_op_definition
 class CollectOp(IRDLOperation):
@@ -140,6 +148,10 @@ class CollectOp(IRDLOperation):
 
     def __init__(self, type_: Attribute) -> None:
         super().__init__(result_types=[type_])
+
+    def verify_(self) -> None:
+        if getattr(self.result.type.encoding, "name", "") != "layout.placement":
+            raise VerifyException(f"result {self.result.type} has no placement to lie at")
 
 
 class _CountedRegion(IRDLOperation):
@@ -292,6 +304,8 @@ class IssueOp(IRDLOperation):
         if self.operand_map is not None:
             _verify_dims("using", self.operand_map.data, len(self.counters))
         if self.staging is None:
+            if self.element_map is not None or self.lanes is not None:
+                raise VerifyException("has an element map or lanes, but moves no data")
             return
         if self.element_map is None or self.lanes is None:
             raise VerifyException("moves data, but by no element map or without lanes")
