@@ -68,6 +68,8 @@ def recognise(op: linalg.GenericOp) -> VectorProduct | str | None:
         return "its operands are not tensors"
     if any(DYNAMIC_INDEX in shape for shape in shapes):
         return "it has a dynamic shape"
+    if any(0 in shape for shape in shapes):
+        return "it has nothing to compute: a dimension has size 0"
     maps = [attr.data for attr in op.indexing_maps]
     axes = [_axes(map_) for map_ in maps]
     first, second, result = axes
