@@ -28,6 +28,7 @@ class DeviceError(ValueError):
     """A device that does not exist or a device file that is wrong, with the place if it has one."""
 
     def __init__(self, message: str, place: tuple[str, int, int] | None = None) -> None:
+        self.message = message
         self.place = place
         where = "" if place is None else f"{place[0]}:{place[1]}:{place[2]}: error: "
         super().__init__(f"{where}{message}")

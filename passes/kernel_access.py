@@ -8,7 +8,7 @@ from xdsl.ir import Attribute, Operation, SSAValue
 
 from pim_opt.cost.mapping import Mapping
 from pim_opt.devices import Device, DeviceError, load_device
-from pim_opt.dialects.diagnostics import DiagnosticError
+from pim_opt.dialects.diagnostics import DiagnosticError, Place
 from pim_opt.dialects.pim import KernelOp
 from pim_opt.dialects.schedule import ScheduleError
 
@@ -23,16 +23,26 @@ def kernels(module: ModuleOp) -> tuple[KernelOp, ...]:
     return tuple(op for op in module.walk() if isinstance(op, KernelOp))
 
 
+def device_named(name: str, op: Operation | None = None) -> Device:
+    """The device of a name or path that `op` gives.
+
+    Raises:
+        DiagnosticError: there is no such device, at `op`; or its file is wrong, at its line.
+    """
+    try:
+        return load_device(name)
+    except DeviceError as error:
+        place = None if error.place is None else Place(*error.place)
+        raise DiagnosticError(error.message, op, place) from error
+
+
 def device_of(kernel: KernelOp) -> Device:
     """The device that the kernel names.
 
     Raises:
         DiagnosticError: there is no such device, or its file is wrong.
     """
-    try:
-        return load_device(kernel.device.data)
-    except DeviceError as error:
-        raise DiagnosticError(str(error), kernel) from error
+    return device_named(kernel.device.data, kernel)
 
 
 def shape_of(value: SSAValue | Attribute) -> tuple[int, ...]:

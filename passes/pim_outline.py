@@ -13,12 +13,12 @@ from xdsl.ir import Block, BlockArgument, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint, Rewriter
 
-from pim_opt.devices import Device, DeviceError, load_device
+from pim_opt.devices import Device
 from pim_opt.dialects.compat.recognise import constant_initial_value
-from pim_opt.dialects.diagnostics import DiagnosticError, emit_remark
+from pim_opt.dialects.diagnostics import emit_remark
 from pim_opt.dialects.pim import KernelOp, YieldOp
 from pim_opt.passes.contraction_body import cast_elements, product_sum
-from pim_opt.passes.kernel_access import MATRIX, element_of, shape_of
+from pim_opt.passes.kernel_access import MATRIX, device_named, element_of, shape_of
 from pim_opt.passes.recognise_contraction import VectorProduct, recognise
 
 FLOATS: dict[str, AnyFloat] = {"f16": f16, "bf16": bf16}
@@ -115,10 +115,10 @@ def outline(
         result_type = TensorType(types.unit, shape_of(result))
         kernel = kernel_of(product, inputs, result_type, resident, element_of(result))
         outcome = cast_elements(kernel.outputs[0], types.outside)
-    kernel.location = op.location
     ops = list(around.ops)
     for new in ops:
         new.detach()
+        new.location = op.location
     Rewriter.insert_op(ops, InsertPoint.before(op))
     if types.rounding_users:
         for user in types.rounding_users:
@@ -194,10 +194,7 @@ class PimOutlinePass(ModulePass):
     """Where streamed operands are when a kernel starts: in DRAM, host layout, or with the host."""
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        try:
-            device = load_device(self.device)
-        except DeviceError as error:
-            raise DiagnosticError(str(error), op) from error
+        device = device_named(self.device)
         factory = _KernelFactory(self.device, self.inputs)
         for generic in [o for o in op.walk() if isinstance(o, linalg.GenericOp)]:
             product = recognise(generic)

@@ -15,14 +15,20 @@ from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Operation
 
 from pim_opt.cost.floor import contraction_floor_cycles
-from pim_opt.devices import DeviceError, load_device
-from pim_opt.diagnostics import Diagnostic, diagnosed, failure, from_remark, verify
+from pim_opt.diagnostics import (
+    Diagnostic,
+    diagnosed,
+    failure,
+    from_remark,
+    read_text,
+    verify,
+)
 from pim_opt.dialects import mlir_bridge
 from pim_opt.dialects.diagnostics import place_of, remarks_to
 from pim_opt.dialects.pim import KernelOp
 from pim_opt.parsing import make_context, parse_module
 from pim_opt.pass_options import expand, make_pass
-from pim_opt.passes.kernel_access import element_of, kernels, mapping_of, shape_of
+from pim_opt.passes.kernel_access import device_named, element_of, kernels, mapping_of, shape_of
 from pim_opt.pipeline_spec import OptionSpec, PassSpec
 from pim_opt.sim.evaluate import Evaluator
 from pim_opt.sim.functional import Execution
@@ -73,7 +79,7 @@ class Compiled:
     device: str
     kernels: tuple[KernelReport, ...]
     host_ops: tuple[str, ...]
-    """Ops that stay on the host, with their places."""
+    """Ops that stay on the host, those that do the same together, with their lines."""
     remarks: tuple[Diagnostic, ...]
 
     def __str__(self) -> str:
@@ -114,10 +120,7 @@ def read_module(source: str | Path | ModuleOp, context: Context) -> tuple[Module
     if isinstance(source, ModuleOp):
         return source, "<module>"
     name = str(source) if isinstance(source, Path) else "<text>"
-    try:
-        text = source.read_text(encoding="utf-8") if isinstance(source, Path) else source
-    except (OSError, UnicodeDecodeError) as error:
-        raise failure(f"cannot read '{source}': {error}") from error
+    text = read_text(source) if isinstance(source, Path) else source
     with diagnosed(name):
         module = parse_module(text, name, context)
     verify(module, name)
@@ -147,10 +150,8 @@ def compile(
     context = make_context()
     original, name = read_module(source, context)
     module = original.clone()
-    try:
-        load_device(device)
-    except DeviceError as error:
-        raise failure(str(error)) from error
+    with diagnosed(name):
+        device_named(device)
     given = {"device": device, "schedule": schedule, "narrow_to": narrow_to, "inputs": inputs}
     options = {k: OptionSpec(v, 0, quoted=True) for k, v in given.items() if v is not None}
     specs = [PassSpec("mlir", {}, 0)] if mlir_bridge.available() else []
@@ -184,14 +185,31 @@ def _kernel_report(kernel: KernelOp) -> KernelReport:
 
 
 def _host_ops(module: ModuleOp) -> tuple[str, ...]:
-    found: list[str] = []
+    """What the host computes, alike ops together: "2 x linalg.generic {truncf} (lines 4, 9)"."""
+    alike: dict[str, list[Operation]] = {}
     for function in functions(module):
         for op in function.body.block.ops:
             if not isinstance(op, (*_NO_WORK, KernelOp)) and not _is_fill(op):
-                place = place_of(op)
-                where = "" if place is None else f" (line {place.line})"
-                found.append(f"{op.name}{where}")
-    return tuple(found)
+                alike.setdefault(_described(op), []).append(op)
+    return tuple(_counted(description, ops) for description, ops in alike.items())
+
+
+def _described(op: Operation) -> str:
+    """The op's name, and for a generic the scalar ops of its body, which say what it does."""
+    if not isinstance(op, linalg.GenericOp):
+        return op.name
+    inner = [o.name.rpartition(".")[2] for o in op.body.block.ops if o is not op.body.block.last_op]
+    names = dict.fromkeys(name for name in inner if name != "constant")
+    return f"linalg.generic {{{', '.join(names) or 'copy'}}}"
+
+
+def _counted(description: str, ops: Sequence[Operation]) -> str:
+    count = f"{len(ops)} x " if len(ops) > 1 else ""
+    lines = sorted({place.line for place in map(place_of, ops) if place is not None})
+    if not lines:
+        return f"{count}{description}"
+    where = f"line{'s' * (len(lines) > 1)} {', '.join(map(str, lines))}"
+    return f"{count}{description} ({where})"
 
 
 def _is_fill(op: Operation) -> bool:
@@ -253,6 +271,11 @@ def _only_function(module: ModuleOp) -> func.FuncOp:
     if not has_static_shapes(found[0]):
         raise failure(
             f"'{found[0].sym_name.data}' has arguments of dynamic shape, so it cannot be run",
+            place_of(found[0]),
+        )
+    if not found[0].function_type.outputs:
+        raise failure(
+            f"'{found[0].sym_name.data}' has no result to compare with the host's",
             place_of(found[0]),
         )
     return found[0]

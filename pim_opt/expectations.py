@@ -17,7 +17,7 @@ class _Expectation:
     severity: Severity
     text: str
     at: int | None
-    """Line of the diagnostic; None for one without a place."""
+    """Line of the diagnostic; None for one without a place in this file."""
     line: int
     """Line of the comment."""
     met: bool = False
@@ -55,7 +55,8 @@ def unmet(
     ]
     problems: list[Diagnostic] = []
     for diagnostic in diagnostics:
-        line = None if diagnostic.place is None else diagnostic.place.line
+        place = diagnostic.place
+        line = place.line if place is not None and place.file == file else None
         for expectation in expectations:
             if (
                 not expectation.met

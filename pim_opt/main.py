@@ -198,22 +198,13 @@ def _parts(text: str, split: bool) -> Iterable[tuple[str, int]]:
     yield "".join(lines), first
 
 
-def read_input(path: str) -> str:
-    """The text of a file, or of standard input for `-`.
+def _read_input(path: str) -> str:
+    """The text of a file, or of standard input for `-`."""
+    from pim_opt.diagnostics import decoded, read_text  # noqa: PLC0415
 
-    Raises:
-        Failure: there is no such file, or it is not UTF-8 text.
-    """
-    from pim_opt.diagnostics import failure  # noqa: PLC0415
-
-    try:
-        return sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
-    except OSError as error:
-        raise failure(f"cannot read '{path}': {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise failure(
-            f"'{path}' is not UTF-8 text: {error.reason} at byte {error.start}"
-        ) from error
+    return (
+        decoded(sys.stdin.buffer.read(), "standard input") if path == "-" else read_text(Path(path))
+    )
 
 
 def _make_passes(options: argparse.Namespace) -> "list[tuple[str, ModulePass]]":
@@ -277,7 +268,7 @@ def _write(path: str, outputs: Sequence[str]) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    text = read_input(options.input)
+    text = _read_input(options.input)
     file = "<stdin>" if options.input == "-" else options.input
     driver = _Driver(options, _make_passes(options), file)
     with ExitStack() as stack:

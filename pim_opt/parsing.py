@@ -14,6 +14,8 @@ from xdsl.dialects.builtin import (
 )
 from xdsl.ir import Operation
 from xdsl.parser import Parser
+from xdsl.utils.exceptions import ParseError, VerifyException
+from xdsl.utils.mlir_lexer import MLIRTokenKind
 
 from pim_opt.registry import DIALECTS, resolve
 
@@ -28,21 +30,36 @@ def make_context(*, allow_unregistered: bool = False) -> Context:
 
 
 class LocatingParser(Parser):
-    """Gives every op without a location of its own the place where its text starts."""
+    """Gives every op without a location of its own the place where its text starts.
+
+    As in MLIR, text without any op is an empty module.
+    """
 
     def __init__(self, context: Context, text: str, name: str, first_line: int = 1) -> None:
         super().__init__(context, text, name)
         self._name = name
         self._first_line = first_line
-        lengths = (len(line) for line in text.splitlines(keepends=True))
+        lengths = (len(line) + 1 for line in text.split("\n"))
         self._line_starts = [0, *accumulate(lengths)]
 
     def parse_operation(self) -> Operation:
-        start = self._current_token.span.start
-        op = super().parse_operation()
+        start = self._current_token.span
+        try:
+            op = super().parse_operation()
+        except VerifyException as error:
+            # Some ops and types check themselves while they are made.
+            raise ParseError(start, str(error)) from error
         if isinstance(op.location, UnknownLoc):
-            op.location = self._location(start)
+            op.location = self._location(start.start)
         return op
+
+    def parse_module(self, allow_implicit_module: bool = True) -> ModuleOp:
+        if self._current_token.kind is MLIRTokenKind.EOF:
+            return ModuleOp([])
+        try:
+            return super().parse_module(allow_implicit_module)
+        except RecursionError as error:
+            raise ParseError(self._current_token.span, "nested too deep") from error
 
     def _location(self, offset: int) -> FileLineColLoc:
         line = bisect_right(self._line_starts, offset) - 1

@@ -139,7 +139,10 @@ def parse_pipeline(text: str) -> list[PassSpec]:
         PipelineError: with the place in the text.
     """
     reader = _Reader(text)
-    passes = reader.passes("")
+    try:
+        passes = reader.passes("")
+    except RecursionError as error:
+        raise reader.error("nested too deep") from error
     reader.skip_blanks()
     if reader.next:
         raise reader.error(f"expected ',' or the end, found '{reader.next}'")
