@@ -19,6 +19,7 @@ from xdsl.dialects.builtin import (
     AffineMapAttr,
     AnyFloat,
     ArrayAttr,
+    ContainerType,
     DenseArrayBase,
     IntegerAttr,
     IntegerType,
@@ -42,6 +43,7 @@ from xdsl.irdl import (
 from xdsl.parser import Parser
 from xdsl.printer import Printer
 from xdsl.utils.exceptions import VerifyException
+from xdsl.utils.hints import isa
 
 
 def _parse_values(parser: Parser, keyword: str) -> Sequence[SSAValue]:
@@ -73,11 +75,18 @@ class GenericOp(linalg.GenericOp):
 
     @classmethod
     def parse(cls, parser: Parser) -> Self:
+        position = parser.pos
         attributes = parser.parse_optional_attr_dict()
+        end = parser.pos
         maps = attributes.pop("indexing_maps", None)
         iterators = attributes.pop("iterator_types", None)
         if not isinstance(maps, ArrayAttr) or not isinstance(iterators, ArrayAttr):
-            parser.raise_error("expected indexing_maps and iterator_types for linalg.generic")
+            message = "expected indexing_maps and iterator_types for linalg.generic"
+            parser.raise_error(message, position, end)
+        try:
+            kinds = [_iterator(kind) for kind in cast(ArrayAttr[Attribute], iterators)]
+        except ValueError as error:
+            parser.raise_error(str(error), position, end)
         doc, library_call = attributes.pop("doc", None), attributes.pop("library_call", None)
         inputs = _parse_values(parser, "ins")
         outputs = _parse_values(parser, "outs")
@@ -90,7 +99,7 @@ class GenericOp(linalg.GenericOp):
             outputs,
             body,
             cast(ArrayAttr[AffineMapAttr], maps),
-            [_iterator(parser, kind) for kind in cast(ArrayAttr[Attribute], iterators)],
+            kinds,
             _parse_results(parser),
             doc if isinstance(doc, StringAttr) else None,
             library_call if isinstance(library_call, StringAttr) else None,
@@ -99,21 +108,29 @@ class GenericOp(linalg.GenericOp):
         return generic
 
 
-def _iterator(parser: Parser, kind: Attribute) -> IteratorTypeAttr:
+def _iterator(kind: Attribute) -> IteratorTypeAttr:
     if isinstance(kind, IteratorTypeAttr):
         return kind
     known = [str(iterator) for iterator in IteratorType]
     if not isinstance(kind, StringAttr) or kind.data not in known:
-        parser.raise_error(f"iterator type {kind}; expected one of {', '.join(known)}")
+        raise ValueError(f"iterator type {kind}; expected one of {', '.join(known)}")
     return IteratorTypeAttr(IteratorType(kind.data))
 
 
+def element_of(value: SSAValue) -> Attribute:
+    """The element type of a tensor or memory; of a scalar its own type."""
+    type_ = value.type
+    if not isinstance(type_, ContainerType):
+        return type_
+    return cast(ContainerType[Attribute], type_).get_element_type()
+
+
 def product_sum_region(types: Sequence[Attribute]) -> Region:
-    """acc + a * b, with a and b extended to the accumulator's type, as linalg's own ops do."""
+    """acc + a * b, with a and b converted to the accumulator's type, as linalg's own ops do."""
 
     @Builder.implicit_region(types)
     def region(args: tuple[BlockArgument, ...]) -> None:
-        left, right = (_extended(arg, types[-1]) for arg in args[:2])
+        left, right = (_converted(arg, types[-1]) for arg in args[:2])
         if isinstance(types[-1], IntegerType):
             total = arith.AddiOp(args[2], arith.MuliOp(left, right))
         else:
@@ -123,12 +140,22 @@ def product_sum_region(types: Sequence[Attribute]) -> Region:
     return region
 
 
-def _extended(value: SSAValue, type_: Attribute) -> SSAValue:
-    if value.type == type_:
+def _converted(value: SSAValue, type_: Attribute) -> SSAValue:
+    """`value` as `type_`, integers being signed."""
+    source = value.type
+    if source == type_:
         return value
-    if isinstance(type_, IntegerType):
-        return arith.ExtSIOp(value, cast(IntegerType, type_)).result
-    return arith.ExtFOp(value, cast(AnyFloat, type_)).result
+    if isinstance(source, IntegerType) and isa(type_, IntegerType):
+        op = arith.ExtSIOp if source.bitwidth < type_.bitwidth else arith.TruncIOp
+        return op(value, type_).result
+    if isinstance(source, IntegerType) and isa(type_, AnyFloat):
+        return arith.SIToFPOp(value, type_).result
+    if isa(source, AnyFloat) and isa(type_, IntegerType):
+        return arith.FPToSIOp(value, type_).result
+    if isa(source, AnyFloat) and isa(type_, AnyFloat) and source.bitwidth != type_.bitwidth:
+        op = arith.ExtFOp if source.bitwidth < type_.bitwidth else arith.TruncFOp
+        return op(value, type_).result
+    raise VerifyException(f"no conversion of elements from {source} to {type_}")
 
 
 class _Contraction(NamedOperation, ABC):
@@ -140,7 +167,7 @@ class _Contraction(NamedOperation, ABC):
 
     @classmethod
     def get_hidden_region(cls, inputs: Sequence[SSAValue], outputs: Sequence[SSAValue]) -> Region:
-        return product_sum_region(cls.body_arg_types((*inputs, *outputs)))
+        return product_sum_region([element_of(value) for value in (*inputs, *outputs)])
 
     def get_default_indexing_maps(self) -> Sequence[AffineMap]:
         return self.MAPS
@@ -158,13 +185,52 @@ def _maps(loops: str, *operands: str) -> tuple[AffineMap, ...]:
     )
 
 
+def _as_attribute(maps: Sequence[AffineMap]) -> ArrayAttr[AffineMapAttr]:
+    return ArrayAttr([AffineMapAttr(map_) for map_ in maps])
+
+
+class _WrittenMaps(NamedOperation, ABC):
+    """Pretty form with the indexing maps, where they are not those that the op's name means."""
+
+    USUAL_MAPS: ClassVar[ArrayAttr[AffineMapAttr]]
+
+    @classmethod
+    def parse(cls, parser: Parser) -> Self:
+        maps: Attribute | None = None
+        if parser.parse_optional_keyword("indexing_maps") is not None:
+            parser.parse_punctuation("=")
+            maps = parser.parse_attribute()
+        op = super().parse(parser)
+        if maps is not None:
+            op.properties["indexing_maps"] = maps
+        return op
+
+    def print(self, printer: Printer) -> None:
+        maps = self.get_indexing_maps()
+        if maps != self.USUAL_MAPS:
+            printer.print_string(" indexing_maps = ")
+            printer.print_attribute(maps)
+        super().print(printer)
+
+
+_BATCH_MATMUL_MAPS = _maps("bmnk", "bmk", "bkn", "bmn")
+
+
 @irdl_op_definition
-class BatchMatmulOp(_Contraction):
-    """C[b, m, n] += A[b, m, k] * B[b, k, n]."""
+class BatchMatmulOp(_WrittenMaps, _Contraction):
+    """C[b, m, n] += A[b, m, k] * B[b, k, n], unless the maps say otherwise."""
 
     name = "linalg.batch_matmul"
-    MAPS: ClassVar = _maps("bmnk", "bmk", "bkn", "bmn")
+    MAPS: ClassVar = _BATCH_MATMUL_MAPS
+    USUAL_MAPS: ClassVar = _as_attribute(_BATCH_MATMUL_MAPS)
     PARALLEL: ClassVar = 3
+
+    indexing_maps = prop_def(
+        ArrayAttr[AffineMapAttr], default_value=_as_attribute(_BATCH_MATMUL_MAPS)
+    )
+
+    def get_indexing_maps(self) -> ArrayAttr[AffineMapAttr]:
+        return self.indexing_maps
 
 
 @irdl_op_definition
@@ -212,32 +278,14 @@ class VecmatOp(_Contraction):
     PARALLEL: ClassVar = 1
 
 
-_DEFAULT_MAPS = ArrayAttr([AffineMapAttr(map_) for map_ in _maps("mnk", "mk", "kn", "mn")])
-
-
-class MatmulOp(linalg.MatmulOp):
+class MatmulOp(_WrittenMaps, linalg.MatmulOp):
     """linalg.matmul with mixed element types, and with its indexing maps in the pretty form."""
+
+    USUAL_MAPS: ClassVar = _as_attribute(_maps("mnk", "mk", "kn", "mn"))
 
     @classmethod
     def get_hidden_region(cls, inputs: Sequence[SSAValue], outputs: Sequence[SSAValue]) -> Region:
-        return product_sum_region(cls.body_arg_types((*inputs, *outputs)))
-
-    @classmethod
-    def parse(cls, parser: Parser) -> Self:
-        maps: Attribute | None = None
-        if parser.parse_optional_keyword("indexing_maps") is not None:
-            parser.parse_punctuation("=")
-            maps = parser.parse_attribute()
-        op = super().parse(parser)
-        if maps is not None:
-            op.properties["indexing_maps"] = maps
-        return op
-
-    def print(self, printer: Printer) -> None:
-        if self.indexing_maps != _DEFAULT_MAPS:
-            printer.print_string(" indexing_maps = ")
-            printer.print_attribute(self.indexing_maps)
-        super().print(printer)
+        return product_sum_region([element_of(value) for value in (*inputs, *outputs)])
 
 
 class PoolingNchwMaxOp(linalg.PoolingNchwMaxOp):
@@ -262,18 +310,26 @@ class ReduceOp(linalg.ReduceOp):
     def parse(cls, parser: Parser) -> Self:
         if parser.parse_optional_punctuation("{") is None:
             return super().parse(parser)
+        position = parser.pos
         name = parser.parse_identifier(" for the op that combines two elements")
+        kind = parser.ctx.get_optional_op(name)
+        if kind is None:
+            message = f"unknown op '{name}' for the body of linalg.reduce"
+            parser.raise_error(message, position, parser.pos)
         parser.parse_punctuation("}")
-        (source,) = _parse_values(parser, "ins")
-        (init,) = _parse_values(parser, "outs")
+        position = parser.pos
+        inputs, outputs = _parse_values(parser, "ins"), _parse_values(parser, "outs")
+        if len(inputs) != 1 or len(outputs) != 1:
+            message = (
+                f"{len(inputs)} inputs and {len(outputs)} outputs; linalg.reduce takes 1 and 1"
+            )
+            parser.raise_error(message, position, parser.pos)
+        (source,), (init,) = inputs, outputs
         parser.parse_keyword("dimensions")
         parser.parse_punctuation("=")
         dimensions = parser.parse_comma_separated_list(
             parser.Delimiter.SQUARE, parser.parse_integer
         )
-        kind = parser.ctx.get_optional_op(name)
-        if kind is None:
-            parser.raise_error(f"unknown op '{name}' for the body of linalg.reduce")
         element = cast(TensorType[Attribute], init.type).element_type
         block = Block(arg_types=[element, element])
         combine = kind.create(operands=block.args, result_types=[element])
@@ -303,7 +359,12 @@ class SoftmaxOp(IRDLOperation):
     )
 
     def verify_(self) -> None:
-        rank = cast(TensorType[Attribute], self.input.type).get_num_dims()
+        types = [cast(TensorType[Attribute], v.type) for v in (*self.operands, self.result)]
+        if len({type_.get_shape() for type_ in types}) != 1:
+            raise VerifyException(
+                f"input {types[0]}, output {types[1]} and result {types[2]} differ in shape"
+            )
+        rank = types[0].get_num_dims()
         if not 0 <= self.dimension.value.data < rank:
             raise VerifyException(
                 f"dimension {self.dimension.value.data} of a tensor of rank {rank}"
