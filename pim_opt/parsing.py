@@ -39,11 +39,12 @@ class LocatingParser(Parser):
         super().__init__(context, text, name)
         self._name = name
         self._first_line = first_line
+        self._op_start = self._current_token.span
         lengths = (len(line) + 1 for line in text.split("\n"))
         self._line_starts = [0, *accumulate(lengths)]
 
     def parse_operation(self) -> Operation:
-        start = self._current_token.span
+        start = self._op_start = self._current_token.span
         try:
             op = super().parse_operation()
         except VerifyException as error:
@@ -52,6 +53,13 @@ class LocatingParser(Parser):
         if isinstance(op.location, UnknownLoc):
             op.location = self._location(start.start)
         return op
+
+    def _get_op_by_name(self, name: str) -> type[Operation]:
+        try:
+            return super()._get_op_by_name(name)
+        except ParseError as error:
+            # xDSL has read on by then, to the next line at times.
+            raise ParseError(self._op_start, error.msg) from error
 
     def parse_module(self, allow_implicit_module: bool = True) -> ModuleOp:
         if self._current_token.kind is MLIRTokenKind.EOF:

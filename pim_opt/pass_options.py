@@ -5,6 +5,7 @@ instant and says what the code says.
 """
 
 import ast
+import dataclasses
 import difflib
 import importlib.util
 import types
@@ -120,7 +121,9 @@ def make_pass(spec: PassSpec, text: str) -> "ModulePass":
     """
     kind: Any = resolve(PASSES.get(spec.name) or UPSTREAM_PASSES[spec.name])
     hints = get_type_hints(kind)
-    fields: Mapping[str, Any] = {name: hints[name] for name in kind.__dataclass_fields__}
+    fields: Mapping[str, Any] = {
+        field.name: hints[field.name] for field in dataclasses.fields(kind)
+    }
     _check_options(spec, fields, text)
     values = {
         key: _value(spec, key, option, fields[key], text) for key, option in spec.options.items()

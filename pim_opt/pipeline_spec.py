@@ -118,10 +118,15 @@ class _Reader:
         if self.next in ('"', "'"):
             return OptionSpec(self.quoted(), start, quoted=True)
         begin, depth = self.at, 0
-        while self.next and (depth or (not self.next.isspace() and self.next != "}")):
+        while self.next and (depth or not self.ends_value()):
             depth += {"(": 1, "{": 1, "[": 1, ")": -1, "}": -1, "]": -1}.get(self.next, 0)
             self.at += 1
         return OptionSpec(self.text[begin : self.at], start)
+
+    def ends_value(self) -> bool:
+        """Whether an unquoted value ends here: at a blank, a brace, or a comma before a blank."""
+        following = self.text[self.at + 1 : self.at + 2]
+        return self.next.isspace() or self.next == "}" or (self.next == "," and following.isspace())
 
     def quoted(self) -> str:
         quote, begin = self.next, self.at

@@ -5,17 +5,22 @@ then runs RUN lines such as
 
     RUN: pim-opt %s -p linalg-normalize | filecheck %s
     RUN: not pim-opt %s 2>&1 | filecheck %s
+    RUN: pim-opt %s > %t
+    RUN: pim-opt %s | diff %t -
 
 as function calls. A test with any other line runs in lit's shell, as a whole.
 """
 
+import difflib
 import io
 import re
 import shlex
+import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from pathlib import Path
 from unittest.mock import patch
 
 import lit.Test
@@ -38,15 +43,29 @@ class _Stage:
     """Whether `not` stands before it."""
     joins_errors: bool
     """Whether its errors go where its output goes: `2>&1`."""
+    target: str | None
+    """The file that its output goes to: `> FILE`."""
+    source: str | None
+    """The file that its input comes from: `< FILE`."""
 
     def run(self, text: str) -> tuple[bool, str, str]:
         """Whether it ended as it should, its output, and its errors."""
         output = io.StringIO()
         errors = output if self.joins_errors else io.StringIO()
-        stdin = io.TextIOWrapper(io.BytesIO(text.encode()), encoding="utf-8")
+        data = text.encode() if self.source is None else Path(self.source).read_bytes()
+        stdin = io.TextIOWrapper(io.BytesIO(data), encoding="utf-8")
         with patch("sys.stdin", stdin), redirect_stdout(output), redirect_stderr(errors):
-            code = _exit_code(self.tool, self.arguments)
-        return (code != 0) is self.fails, output.getvalue(), errors.getvalue()
+            code = _exit_code(self.tool, [_with_files(text) for text in self.arguments])
+        text = output.getvalue()
+        if self.target is not None:
+            Path(self.target).write_text(text, encoding="utf-8")
+            text = ""
+        return (code != 0) is self.fails, text, "" if self.joins_errors else errors.getvalue()
+
+
+def _with_files(argument: str) -> str:
+    """`argument` with the contents of files in place of lit's `%{readfile:FILE}`."""
+    return re.sub(r"%{readfile:([^}]*)}", lambda match: Path(match[1]).read_text(), argument)
 
 
 def _exit_code(tool: Tool, arguments: Sequence[str]) -> int:
@@ -78,6 +97,19 @@ def mlir_parse(arguments: Sequence[str]) -> int:
     return main(arguments)
 
 
+def odd_inputs(arguments: Sequence[str]) -> int:
+    from odd_inputs import main  # noqa: PLC0415
+
+    return main(arguments)
+
+
+def diff(arguments: Sequence[str]) -> int:
+    texts = [sys.stdin.read() if path == "-" else Path(path).read_text() for path in arguments]
+    lines = [text.splitlines(keepends=True) for text in texts]
+    sys.stdout.writelines(difflib.unified_diff(*lines, *arguments))
+    return int(lines[0] != lines[1])
+
+
 def filecheck(arguments: Sequence[str]) -> int:
     from filecheck.matcher import Matcher  # noqa: PLC0415
     from filecheck.options import parse_argv_options  # noqa: PLC0415
@@ -86,8 +118,10 @@ def filecheck(arguments: Sequence[str]) -> int:
 
 
 TOOLS: Mapping[str, Tool] = {
+    "diff": diff,
     "filecheck": filecheck,
     "mlir-parse": mlir_parse,
+    "odd-inputs": odd_inputs,
     "pim-opt": pim_opt,
     "pimc": pimc,
 }
@@ -102,9 +136,20 @@ def _stage(command: Command) -> _Stage | None:
     # A glob, which the shell would expand, is no plain text.
     if not all(isinstance(argument, str) for argument in arguments) or not arguments:
         return None
-    if command.redirects not in ([], [((">&", 2), "1")]) or arguments[0] not in TOOLS:
+    joins, source, target = False, None, None
+    for redirect in command.redirects:
+        match redirect:
+            case ((">",), str(path)):
+                target = path
+            case (("<",), str(path)):
+                source = path
+            case ((">&", 2), "1"):
+                joins = True
+            case _:
+                return None
+    if arguments[0] not in TOOLS:
         return None
-    return _Stage(TOOLS[arguments[0]], tuple(arguments[1:]), fails, bool(command.redirects))
+    return _Stage(TOOLS[arguments[0]], tuple(arguments[1:]), fails, joins, target, source)
 
 
 def _stages(line: str) -> list[_Stage] | None:
@@ -155,6 +200,7 @@ class InProcessTest(ShTest):
         if isinstance(script, lit.Test.Result):
             return None
         directory, base = lit.TestRunner.getTempPaths(test)
+        Path(directory).mkdir(parents=True, exist_ok=True)
         substitutions = lit.TestRunner.getDefaultSubstitutions(test, directory, base)
         features = dict.fromkeys(test.config.available_features, True)
         script = lit.TestRunner.applySubstitutions(script, substitutions, features)

@@ -27,8 +27,8 @@ if mlir_bridge.available():
 
 if lit_config.params.get("shell"):  # noqa: F821
     config.test_format = lit.formats.ShTest()  # noqa: F821
-    config.substitutions.append(  # noqa: F821
-        (r"\bmlir-parse\b", f"{sys.executable} {config.test_source_root}/mlir_parse.py")  # noqa: F821
-    )
+    for name in ("mlir-parse", "odd-inputs"):
+        script = os.path.join(config.test_source_root, f"{name.replace('-', '_')}.py")  # noqa: F821
+        config.substitutions.append((rf"\b{name}\b", f"{sys.executable} {script}"))  # noqa: F821
 else:
     config.test_format = InProcessTest()  # noqa: F821
