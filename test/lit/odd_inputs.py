@@ -1,4 +1,4 @@
-"""Writes the inputs of tool/limits.mlir into a folder, which are too large or too odd to be kept."""
+"""Writes the inputs of tool/limits.mlir, too large or too odd to be kept, into a folder."""
 
 import sys
 from collections.abc import Sequence

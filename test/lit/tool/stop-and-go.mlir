@@ -7,13 +7,8 @@
 // RUN: pim-opt %s -p linalg-normalize,pim-outline,pim-set-schedule,pim-distribute,layout-map-banks,layout-insert-rearrangements | pim-opt -p layout-fold-rearrangements,pim-lower-to-commands,pim-schedule-commands | diff %t -
 // RUN: pim-opt %s -p linalg-normalize,pim-outline,pim-set-schedule,pim-distribute,layout-map-banks,layout-insert-rearrangements,layout-fold-rearrangements | pim-opt -p pim-lower-to-commands,pim-schedule-commands | diff %t -
 // RUN: pim-opt %s -p linalg-normalize,pim-outline,pim-set-schedule,pim-distribute,layout-map-banks,layout-insert-rearrangements,layout-fold-rearrangements,pim-lower-to-commands | pim-opt -p pim-schedule-commands | diff %t -
-// RUN: pim-opt %s -p linalg-normalize --mlir-print-op-generic | pim-opt -p pim-outline,pim-set-schedule,pim-distribute,layout-map-banks,layout-insert-rearrangements,layout-fold-rearrangements,pim-lower-to-commands,pim-schedule-commands | diff %t -
 // RUN: pim-opt %s -p linalg-normalize,pim-outline --mlir-print-op-generic | pim-opt -p pim-set-schedule,pim-distribute,layout-map-banks,layout-insert-rearrangements,layout-fold-rearrangements,pim-lower-to-commands,pim-schedule-commands | diff %t -
-// RUN: pim-opt %s -p linalg-normalize,pim-outline,pim-set-schedule --mlir-print-op-generic | pim-opt -p pim-distribute,layout-map-banks,layout-insert-rearrangements,layout-fold-rearrangements,pim-lower-to-commands,pim-schedule-commands | diff %t -
-// RUN: pim-opt %s -p linalg-normalize,pim-outline,pim-set-schedule,pim-distribute --mlir-print-op-generic | pim-opt -p layout-map-banks,layout-insert-rearrangements,layout-fold-rearrangements,pim-lower-to-commands,pim-schedule-commands | diff %t -
 // RUN: pim-opt %s -p linalg-normalize,pim-outline,pim-set-schedule,pim-distribute,layout-map-banks --mlir-print-op-generic | pim-opt -p layout-insert-rearrangements,layout-fold-rearrangements,pim-lower-to-commands,pim-schedule-commands | diff %t -
-// RUN: pim-opt %s -p linalg-normalize,pim-outline,pim-set-schedule,pim-distribute,layout-map-banks,layout-insert-rearrangements --mlir-print-op-generic | pim-opt -p layout-fold-rearrangements,pim-lower-to-commands,pim-schedule-commands | diff %t -
-// RUN: pim-opt %s -p linalg-normalize,pim-outline,pim-set-schedule,pim-distribute,layout-map-banks,layout-insert-rearrangements,layout-fold-rearrangements --mlir-print-op-generic | pim-opt -p pim-lower-to-commands,pim-schedule-commands | diff %t -
 // RUN: pim-opt %s -p linalg-normalize,pim-outline,pim-set-schedule,pim-distribute,layout-map-banks,layout-insert-rearrangements,layout-fold-rearrangements,pim-lower-to-commands --mlir-print-op-generic | pim-opt -p pim-schedule-commands | diff %t -
 // RUN: pim-opt %t | diff %t -
 // RUN: filecheck %s --input-file %t
