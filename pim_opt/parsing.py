@@ -13,10 +13,12 @@ from xdsl.dialects.builtin import (
     UnknownLoc,
 )
 from xdsl.ir import Operation
-from xdsl.parser import Parser
+from xdsl.parser import Parser, ParserState
 from xdsl.utils.exceptions import ParseError, VerifyException
+from xdsl.utils.lexer import Input
 from xdsl.utils.mlir_lexer import MLIRTokenKind
 
+from pim_opt.dialects.compat.lexer import Lexer
 from pim_opt.registry import DIALECTS, resolve
 
 
@@ -36,7 +38,8 @@ class LocatingParser(Parser):
     """
 
     def __init__(self, context: Context, text: str, name: str, first_line: int = 1) -> None:
-        super().__init__(context, text, name)
+        super().__init__(context, "", name)
+        self._parser_state = ParserState(Lexer(Input(text, name)))
         self._name = name
         self._first_line = first_line
         self._op_start = self._current_token.span

@@ -128,6 +128,9 @@ def element_of(value: SSAValue) -> Attribute:
 def product_sum_region(types: Sequence[Attribute]) -> Region:
     """acc + a * b, with a and b converted to the accumulator's type, as linalg's own ops do."""
 
+    if len(types) != 3:
+        raise VerifyException(f"{len(types)} operands; a contraction has 2 inputs and 1 output")
+
     @Builder.implicit_region(types)
     def region(args: tuple[BlockArgument, ...]) -> None:
         left, right = (_converted(arg, types[-1]) for arg in args[:2])

@@ -27,6 +27,7 @@ def main(arguments: Sequence[str]) -> int:
         "empty.mlir": "",
         "comment.mlir": "// nothing\n",
         "crlf.mlir": "func.func @crlf() {\r\n  func.return\r\n}\r\n",
+        "string.mlir": f'module attributes {{a = "{"a" * 10_000}\n',
         "nul.mlir": "func.func @f() {\0}\n",
     }
     for name, text in texts.items():

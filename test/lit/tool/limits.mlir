@@ -13,6 +13,7 @@
 // RUN: pim-opt %t/crlf.mlir | filecheck %s --check-prefix=CRLF
 // RUN: not pim-opt %t/binary.mlir 2>&1 | filecheck %s --check-prefix=BINARY
 // RUN: not pim-opt < %t/binary.mlir 2>&1 | filecheck %s --check-prefix=STDIN
+// RUN: not pim-opt %t/string.mlir 2>&1 | filecheck %s --check-prefix=STRING
 // RUN: not pim-opt %t/nul.mlir 2>&1 | filecheck %s --check-prefix=NUL
 
 // Input that is nested too deep ends in an error at the place where it becomes too deep.
@@ -41,4 +42,5 @@
 // CRLF: func.func @crlf
 // BINARY: error: '{{.*}}binary.mlir' is not UTF-8 text: invalid start byte at byte 128
 // STDIN: error: standard input is not UTF-8 text: invalid start byte at byte 128
+// STRING: string.mlir:1:24: error: End of file reached before closing string literal.
 // NUL: nul.mlir:1:17: error:

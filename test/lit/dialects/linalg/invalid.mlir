@@ -128,3 +128,11 @@ func.func @type_count(%a: tensor<4x8xf32>) {
   }
   func.return
 }
+
+// -----
+
+func.func @no_output(%w: tensor<4x8xf32>, %x: tensor<8xf32>) {
+  // expected-error@+1 {{2 operands; a contraction has 2 inputs and 1 output}}
+  %r = linalg.matvec ins(%w, %x : tensor<4x8xf32>, tensor<8xf32>) -> tensor<4xf32>
+  func.return
+}
