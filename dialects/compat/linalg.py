@@ -39,9 +39,11 @@ from xdsl.irdl import (
     operand_def,
     prop_def,
     result_def,
+    traits_def,
 )
 from xdsl.parser import Parser
 from xdsl.printer import Printer
+from xdsl.traits import Pure
 from xdsl.utils.exceptions import VerifyException
 from xdsl.utils.hints import isa
 
@@ -355,6 +357,8 @@ class SoftmaxOp(IRDLOperation):
     result = result_def(TensorType)
 
     dimension = prop_def(IntegerAttr.constr(i64))
+
+    traits = traits_def(Pure())
 
     assembly_format = (
         "`dimension` `(` $dimension `)` `ins` `(` $input `:` type($input) `)`"

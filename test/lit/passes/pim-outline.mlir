@@ -1,0 +1,181 @@
+// RUN: pim-opt %s -p linalg-normalize,pim-outline --verify-each=semantics | filecheck %s
+// RUN: pim-opt %s -p 'linalg-normalize,pim-outline{inputs=host}' | filecheck %s --check-prefix=HOST
+// RUN: pim-opt %s -p 'linalg-normalize,pim-outline{narrow-to=f16}' | filecheck %s --check-prefix=NARROW
+// RUN: pim-opt %s -p linalg-normalize,pim-outline --verify-diagnostics
+
+// A vector times a matrix: M is 1. The matrix is an argument, so it is resident.
+// CHECK-LABEL: func.func @gemv
+// CHECK: pim.kernel "gemv0" on "attacc" over <n 64 output, k 32 reduction>
+// CHECK-SAME: ins(%x, %w : tensor<1x32xf16>, tensor<32x64xf16>) resident [1] from "dram" {
+// HOST-LABEL: func.func @gemv
+// HOST: pim.kernel {{.*}} from "host" {
+func.func @gemv(%x: tensor<1x32xf16>, %w: tensor<32x64xf16>) -> tensor<1x64xf16> {
+  %c = arith.constant 0.0 : f16
+  %e = tensor.empty() : tensor<1x64xf16>
+  %i = linalg.fill ins(%c : f16) outs(%e : tensor<1x64xf16>) -> tensor<1x64xf16>
+  %y = linalg.matmul ins(%x, %w : tensor<1x32xf16>, tensor<32x64xf16>) outs(%i : tensor<1x64xf16>) -> tensor<1x64xf16>
+  func.return %y : tensor<1x64xf16>
+}
+
+// Every kernel has a label of its own.
+// CHECK-LABEL: func.func @second
+// CHECK: pim.kernel "gemv1"
+func.func @second(%x: tensor<1x16xf16>, %w: tensor<16x16xf16>) -> tensor<1x16xf16> {
+  %c = arith.constant 0.0 : f16
+  %e = tensor.empty() : tensor<1x16xf16>
+  %i = linalg.fill ins(%c : f16) outs(%e : tensor<1x16xf16>) -> tensor<1x16xf16>
+  %y = linalg.matmul ins(%x, %w : tensor<1x16xf16>, tensor<16x16xf16>) outs(%i : tensor<1x16xf16>) -> tensor<1x16xf16>
+  func.return %y : tensor<1x16xf16>
+}
+
+// The matrix is computed, so it is streamed.
+// CHECK-LABEL: func.func @computed_matrix
+// CHECK: pim.kernel {{.*}} resident [] from "dram" {
+func.func @computed_matrix(%x: tensor<1x32xf16>, %w: tensor<32x64xf16>) -> tensor<1x64xf16> {
+  %c = arith.constant 0.0 : f16
+  %e = tensor.empty() : tensor<1x64xf16>
+  %i = linalg.fill ins(%c : f16) outs(%e : tensor<1x64xf16>) -> tensor<1x64xf16>
+  %d = linalg.add ins(%w, %w : tensor<32x64xf16>, tensor<32x64xf16>) outs(%w : tensor<32x64xf16>) -> tensor<32x64xf16>
+  %y = linalg.matmul ins(%x, %d : tensor<1x32xf16>, tensor<32x64xf16>) outs(%i : tensor<1x64xf16>) -> tensor<1x64xf16>
+  func.return %y : tensor<1x64xf16>
+}
+
+// Heads are a batch dimension; each has its own matrix.
+// CHECK-LABEL: func.func @heads
+// CHECK: pim.kernel {{.*}} over <h 4 batch, n 8 output, k 16 reduction>
+func.func @heads(%x: tensor<4x16xf16>, %w: tensor<4x8x16xf16>) -> tensor<4x8xf16> {
+  %c = arith.constant 0.0 : f16
+  %e = tensor.empty() : tensor<4x8xf16>
+  %i = linalg.fill ins(%c : f16) outs(%e : tensor<4x8xf16>) -> tensor<4x8xf16>
+  %y = linalg.batch_matvec ins(%w, %x : tensor<4x8x16xf16>, tensor<4x16xf16>) outs(%i : tensor<4x8xf16>) -> tensor<4x8xf16>
+  func.return %y : tensor<4x8xf16>
+}
+
+// Not offloaded: four rows share the matrix.
+// CHECK-LABEL: func.func @four_rows
+// CHECK-NOT: pim.kernel
+// CHECK: func.return
+func.func @four_rows(%x: tensor<4x32xf16>, %w: tensor<32x64xf16>) -> tensor<4x64xf16> {
+  %c = arith.constant 0.0 : f16
+  %e = tensor.empty() : tensor<4x64xf16>
+  %i = linalg.fill ins(%c : f16) outs(%e : tensor<4x64xf16>) -> tensor<4x64xf16>
+  // expected-remark@+1 {{contraction stays on the host: it multiplies matrices (M = 4); only M = 1 is offloaded}}
+  %y = linalg.matmul ins(%x, %w : tensor<4x32xf16>, tensor<32x64xf16>) outs(%i : tensor<4x64xf16>) -> tensor<4x64xf16>
+  func.return %y : tensor<4x64xf16>
+}
+
+// Not offloaded: the sum does not start from zero.
+// CHECK-LABEL: func.func @starts_from_one
+// CHECK-NOT: pim.kernel
+// CHECK: func.return
+func.func @starts_from_one(%x: tensor<1x32xf16>, %w: tensor<32x64xf16>) -> tensor<1x64xf16> {
+  %c = arith.constant 1.0 : f16
+  %e = tensor.empty() : tensor<1x64xf16>
+  %i = linalg.fill ins(%c : f16) outs(%e : tensor<1x64xf16>) -> tensor<1x64xf16>
+  // expected-remark@+1 {{contraction stays on the host: it adds to a value that is not zero}}
+  %y = linalg.matmul ins(%x, %w : tensor<1x32xf16>, tensor<32x64xf16>) outs(%i : tensor<1x64xf16>) -> tensor<1x64xf16>
+  func.return %y : tensor<1x64xf16>
+}
+
+// Not offloaded: nobody knows where the sum starts from.
+// CHECK-LABEL: func.func @starts_from_argument
+// CHECK-NOT: pim.kernel
+// CHECK: func.return
+func.func @starts_from_argument(%x: tensor<1x32xf16>, %w: tensor<32x64xf16>, %i: tensor<1x64xf16>) -> tensor<1x64xf16> {
+  // expected-remark@+1 {{contraction stays on the host: it adds to a value that is not zero}}
+  %y = linalg.matmul ins(%x, %w : tensor<1x32xf16>, tensor<32x64xf16>) outs(%i : tensor<1x64xf16>) -> tensor<1x64xf16>
+  func.return %y : tensor<1x64xf16>
+}
+
+// Not offloaded without leave: rounding f32 operands changes the numbers. With leave they are
+// rounded before the kernel, and its result is extended after it.
+// CHECK-LABEL: func.func @wide
+// CHECK-NOT: pim.kernel
+// CHECK: func.return
+// NARROW-LABEL: func.func @wide
+// NARROW: arith.truncf
+// NARROW: arith.truncf
+// NARROW: pim.kernel {{.*}} : tensor<1x32xf16>, tensor<32x64xf16>)
+// NARROW: } : tensor<1x64xf16>
+// NARROW: arith.extf
+func.func @wide(%x: tensor<1x32xf32>, %w: tensor<32x64xf32>) -> tensor<1x64xf32> {
+  %c = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<1x64xf32>
+  %i = linalg.fill ins(%c : f32) outs(%e : tensor<1x64xf32>) -> tensor<1x64xf32>
+  // expected-remark@+1 {{contraction stays on the host: its operands are f32, and the units of device "attacc" take f16; narrow-to=f16 allows it}}
+  %y = linalg.matmul ins(%x, %w : tensor<1x32xf32>, tensor<32x64xf32>) outs(%i : tensor<1x64xf32>) -> tensor<1x64xf32>
+  func.return %y : tensor<1x64xf32>
+}
+
+// Not offloaded even with leave: doubles are not f32.
+// CHECK-LABEL: func.func @double
+// CHECK-NOT: pim.kernel
+// NARROW-LABEL: func.func @double
+// NARROW-NOT: pim.kernel
+// NARROW: func.return
+func.func @double(%x: tensor<1x32xf64>, %w: tensor<32x64xf64>) -> tensor<1x64xf64> {
+  %c = arith.constant 0.0 : f64
+  %e = tensor.empty() : tensor<1x64xf64>
+  %i = linalg.fill ins(%c : f64) outs(%e : tensor<1x64xf64>) -> tensor<1x64xf64>
+  // expected-remark@+1 {{contraction stays on the host: its operands are f64, and the units of device "attacc" take f16}}
+  %y = linalg.matmul ins(%x, %w : tensor<1x32xf64>, tensor<32x64xf64>) outs(%i : tensor<1x64xf64>) -> tensor<1x64xf64>
+  func.return %y : tensor<1x64xf64>
+}
+
+// Not offloaded: the sum in f32 is wanted unrounded.
+// CHECK-LABEL: func.func @unrounded
+// CHECK-NOT: pim.kernel
+// NARROW-LABEL: func.func @unrounded
+// NARROW: pim.kernel
+// NARROW: arith.extf
+func.func @unrounded(%x: tensor<1x32xf16>, %w: tensor<32x64xf16>) -> tensor<1x64xf32> {
+  %c = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<1x64xf32>
+  %i = linalg.fill ins(%c : f32) outs(%e : tensor<1x64xf32>) -> tensor<1x64xf32>
+  // expected-remark@+1 {{contraction stays on the host: its f32 result is used unrounded, and device "attacc" gives f16; narrow-to=f16 allows it}}
+  %y = linalg.matmul ins(%x, %w : tensor<1x32xf16>, tensor<32x64xf16>) outs(%i : tensor<1x64xf32>) -> tensor<1x64xf32>
+  func.return %y : tensor<1x64xf32>
+}
+
+// Offloaded: all that is done with the sum in f32 is to round it, so the kernel rounds.
+// CHECK-LABEL: func.func @rounded
+// CHECK: %y = pim.kernel {{.*}} {
+// CHECK: } : tensor<1x64xf16>
+// CHECK-NOT: arith.truncf
+// CHECK: func.return
+func.func @rounded(%x: tensor<1x32xf16>, %w: tensor<32x64xf16>) -> tensor<1x64xf16> {
+  %c = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<1x64xf32>
+  %i = linalg.fill ins(%c : f32) outs(%e : tensor<1x64xf32>) -> tensor<1x64xf32>
+  %y = linalg.matmul ins(%x, %w : tensor<1x32xf16>, tensor<32x64xf16>) outs(%i : tensor<1x64xf32>) -> tensor<1x64xf32>
+  %f = tensor.empty() : tensor<1x64xf16>
+  %r = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]}
+      ins(%y : tensor<1x64xf32>) outs(%f : tensor<1x64xf16>) {
+  ^bb0(%a: f32, %b: f16):
+    %t = arith.truncf %a : f32 to f16
+    linalg.yield %t : f16
+  } -> tensor<1x64xf16>
+  func.return %r : tensor<1x64xf16>
+}
+
+// Not offloaded: nothing to compute.
+// CHECK-LABEL: func.func @empty
+// CHECK-NOT: pim.kernel
+// CHECK: func.return
+func.func @empty(%x: tensor<1x0xf16>, %w: tensor<0x64xf16>) -> tensor<1x64xf16> {
+  %c = arith.constant 0.0 : f16
+  %e = tensor.empty() : tensor<1x64xf16>
+  %i = linalg.fill ins(%c : f16) outs(%e : tensor<1x64xf16>) -> tensor<1x64xf16>
+  // expected-remark@+1 {{contraction stays on the host: it has nothing to compute: a dimension has size 0}}
+  %y = linalg.matmul ins(%x, %w : tensor<1x0xf16>, tensor<0x64xf16>) outs(%i : tensor<1x64xf16>) -> tensor<1x64xf16>
+  func.return %y : tensor<1x64xf16>
+}
+
+// A plain reduction is no contraction: nothing is said about it.
+// CHECK-LABEL: func.func @sum
+// CHECK-NOT: pim.kernel
+// CHECK: func.return
+func.func @sum(%x: tensor<4x8xf16>, %o: tensor<4xf16>) -> tensor<4xf16> {
+  %r = linalg.reduce { arith.addf } ins(%x : tensor<4x8xf16>) outs(%o : tensor<4xf16>) dimensions = [1]
+  func.return %r : tensor<4xf16>
+}
