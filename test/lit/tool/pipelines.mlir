@@ -10,7 +10,7 @@
 
 // MLIR's text of a pipeline and the short one mean the same.
 // CHECK-LABEL: func.func @gemv
-// CHECK: pim.kernel {{.*}} from "host" {
+// CHECK: pim.kernel {{.*}} from "host"
 
 // Nothing to run leaves everything.
 // NOTHING-LABEL: func.func @gemv
