@@ -15,7 +15,7 @@ from pim_opt.cost.mapping import Mapping
 from pim_opt.devices import Device
 from pim_opt.devices.model import ContractionMode
 from pim_opt.dialects.iteration import Contraction, Role
-from pim_opt.dialects.schedule import LANE, TIME, Factor, Schedule, ScheduleError, Split
+from pim_opt.dialects.schedule import LANE, ROWS, TIME, Factor, Schedule, ScheduleError, Split
 
 MOST_TIME_FACTORS = 3
 """Time factors of one dimension at most."""
@@ -104,15 +104,23 @@ class _Draw:
         self._add_time()
         lanes = Factor((LANE,), self.column_elements)
         self.factors[self.lane_dim].append(lanes)
+        order = self._order()
         return Schedule(
             tuple(
                 Split(dim.name, tuple(self.factors[i])) for i, dim in enumerate(self.kernel.dims)
             ),
-            self._order(),
+            order,
             str(self.rng.choice(sorted(self.mode.load))),
             bool(self.rng.integers(2)),
             sum_level,
+            self._mark(order),
+            self._mark(order),
+            str(self.rng.choice(ROWS)),
         )
+
+    def _mark(self, order: tuple[str, ...]) -> int | None:
+        """A place among the loops, or none, for the outermost that fits."""
+        return int(self.rng.integers(len(order) + 1)) if self.rng.random() < 0.5 else None
 
     def _left(self, dim: int) -> int:
         """Points of a dimension that no factor covers yet."""

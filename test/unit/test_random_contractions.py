@@ -9,7 +9,7 @@ from xdsl.dialects.builtin import ModuleOp
 
 from pim_opt.cost.mapping import Mapping
 from pim_opt.devices import device_names, load_device
-from pim_opt.diagnostics import diagnosed, verify
+from pim_opt.diagnostics import verify
 from pim_opt.dialects.schedule import ScheduleError
 from pim_opt.parsing import make_context, parse_module
 from pim_opt.pass_options import expand, make_pass
@@ -43,14 +43,13 @@ def compile_checked(
     checker = SemanticsChecker()
     checker.check(module, "input")
     options = {"device": OptionSpec(device, 0), "inputs": OptionSpec(inputs, 0)}
-    with diagnosed("<text>"):
-        for spec in expand([PassSpec("pim-compile", options, 0)], ""):
-            pass_ = make_pass(spec, "")
-            if isinstance(pass_, PimSetSchedulePass) and seed is not None:
-                pass_ = PimSetSchedulePass(schedule_of(module, seed))
-            pass_.apply(context, module)
-            verify(module, "<text>")
-            checker.check(module, spec.name)
+    for spec in expand([PassSpec("pim-compile", options, 0)], ""):
+        pass_ = make_pass(spec, "")
+        if isinstance(pass_, PimSetSchedulePass) and seed is not None:
+            pass_ = PimSetSchedulePass(schedule_of(module, seed))
+        pass_.apply(context, module)
+        verify(module, "<text>")
+        checker.check(module, spec.name)
     return module, context
 
 
