@@ -115,9 +115,11 @@ def _commands(device: Device) -> Iterator[Problem]:
         if command.scope is not None and not _has_level(device.levels, command.scope):
             message = _unknown("level", command.scope, _level_names(device))
             yield Problem(f"{path}.scope", message)
+        for number, row_command in enumerate(command.rows_by or ()):
+            yield from _known_command(device, row_command, f"{path}.rows_by[{number}]")
         if command.row:
             try:
-                device.row_commands(command.spans)
+                device.rows_by(name)
             except KeyError:
                 yield Problem(
                     f"{path}.spans",

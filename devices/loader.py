@@ -103,11 +103,16 @@ def _read(path: Path, children: tuple[Path, ...]) -> _File:
 
 
 def _merged(base: Data, own: Data) -> Data:
-    """`base` with the entries of `own`; mappings in both are merged, all else is replaced."""
+    """`base` with the entries of `own`; mappings in both are merged, all else is replaced.
+
+    An entry of `own` that is null takes the inherited one away.
+    """
     result = dict(base)
     for key, value in own.items():
         inherited = result.get(key)
-        if isinstance(inherited, dict) and isinstance(value, dict):
+        if value is None and key in base:
+            del result[key]
+        elif isinstance(inherited, dict) and isinstance(value, dict):
             result[key] = _merged(cast(Data, inherited), cast(Data, value))
         else:
             result[key] = value

@@ -77,6 +77,8 @@ class Command(_Struct, frozen=True):
     closes: bool = False
     scope: str | None = None
     """Innermost level whose constraints it heeds; None for all levels down to the bank."""
+    rows_by: tuple[str, str] | None = None
+    """The commands that open and close its rows; None for those that span what it spans."""
     bus: Literal["row", "column", "none"] | None = None
     """The command bus it takes; None for that of its kind: see `Device.command_bus`."""
     operands: tuple[str, ...] = ()
@@ -147,6 +149,8 @@ class Controller(_Struct, frozen=True):
     keeps_rows: bool = False
     """Opening a row in many banks leaves other rows open there, so that a bank may have many."""
     write_drain: WriteDrain | None = None
+    wraps_addresses: bool = False
+    """Address bits beyond the device's size are ignored instead of refused."""
     source: str = ""
     assumption: str = ""
 
@@ -325,6 +329,15 @@ class Device(_Struct, frozen=True):
     def _meanings(self) -> dict[str, Meaning]:
         texts = {name: command.meaning for name, command in self.commands.items()}
         return {name: parse_meaning(text) for name, text in texts.items() if text is not None}
+
+    def rows_by(self, command: str) -> tuple[str, str]:
+        """The commands that open and close the rows that `command` needs.
+
+        Raises:
+            KeyError: there is no such command, or the device has none for its levels.
+        """
+        given = self.commands[command]
+        return self.row_commands(given.spans) if given.rows_by is None else given.rows_by
 
     def row_commands(self, spans: tuple[str, ...]) -> tuple[str, str]:
         """The commands that open and close a row in all banks that `spans` joins.

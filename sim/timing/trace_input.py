@@ -1,0 +1,233 @@
+"""Reads the reference trace format (sim/trace.py) into blocks of requests, fast."""
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pim_opt.devices import Device
+from pim_opt.sim.timing.jit import compiled
+from pim_opt.sim.timing.requests import UNKNOWN, Requests
+from pim_opt.sim.timing.tables import Ints, Model
+
+Bytes = NDArray[np.uint8]
+
+BLOCK_BYTES = 1 << 20
+"""Text read at once; some fifty thousand requests."""
+
+GOOD, BAD_FORM, BAD_COMMAND, BAD_ADDRESS = range(4)
+SPACE, NEWLINE, RETURN, ZERO, NINE = (ord(c) for c in " \n\r09")
+LOWER_X, LOWER_A, LOWER_F = (ord(c) for c in "xaf")
+TO_LOWER = 0x20
+
+
+class TraceError(ValueError):
+    """A line that is no request: its file, line and column, and what is wrong with it."""
+
+    def __init__(self, name: str, line: int, column: int, message: str) -> None:
+        super().__init__(message)
+        self.name = name
+        self.line = line
+        self.column = column
+
+
+class _Names(NamedTuple):
+    """The names of requests, as bytes."""
+
+    text: Bytes
+    """Shape (names, longest name), padded with 0."""
+    length: Ints
+
+
+def parse_lines(
+    text: Bytes, names: Bytes, lengths: Ints, limit: int, which: Ints, address: Ints
+) -> tuple[int, int, int]:
+    """Parse whole lines `NAME NUMBER`; numbers are decimal, or hexadecimal after 0x.
+
+    Args:
+        text: ends in a newline.
+        names: shape (names, longest), padded with 0.
+        lengths: shape (names).
+        limit: addresses must be below it.
+        which: filled with the number of the name, one element per line.
+        address: filled with the address.
+
+    Returns:
+        Lines parsed, GOOD or what is wrong with the next line, and the byte where it is wrong.
+    """
+    at, line, known = 0, 0, 0
+    end = len(text)
+    while at < end:
+        start = at
+        while text[at] not in (SPACE, NEWLINE):
+            at += 1
+        size = at - start
+        for offset in range(len(lengths)):
+            number = (known + offset) % len(lengths)
+            if lengths[number] != size:
+                continue
+            same = True
+            for k in range(size):
+                if text[start + k] != names[number, k]:
+                    same = False
+                    break
+            if same:
+                break
+        else:
+            return line, BAD_COMMAND if text[at] == SPACE and size > 0 else BAD_FORM, start
+        known = number
+        if text[at] == NEWLINE:
+            return line, BAD_FORM, at
+        at += 1
+        first = at
+        base = 10
+        if text[at] == ZERO and (text[at + 1] | TO_LOWER) == LOWER_X:
+            at += 2
+            base = 16
+        value, digits = 0, 0
+        while text[at] not in (NEWLINE, RETURN):
+            c = text[at] | TO_LOWER
+            if ZERO <= text[at] <= NINE:
+                digit = int(text[at]) - ZERO
+            elif base == 16 and LOWER_A <= c <= LOWER_F:
+                digit = int(c) - LOWER_A + 10
+            else:
+                return line, BAD_FORM, at
+            value = value * base + digit
+            digits += 1
+            if value >= limit:
+                return line, BAD_ADDRESS, first
+            at += 1
+        if text[at] == RETURN:
+            at += 1
+        if digits == 0 or text[at] != NEWLINE:
+            return line, BAD_FORM, at
+        at += 1
+        which[line] = known
+        address[line] = value
+        line += 1
+    return line, GOOD, end
+
+
+class TraceReader:
+    """Blocks of requests from a trace.
+
+    Args:
+        model: of the device that the trace is for.
+        name: of the file, for messages.
+        jit: whether to parse by compiled code.
+    """
+
+    def __init__(self, model: Model, name: str, *, jit: bool = True) -> None:
+        self._model = model
+        self._name = name
+        self._parse = compiled(parse_lines) if jit else parse_lines
+        self._lines = 0
+        traces = [c.trace for c in model.device.commands.values()]
+        self._known = [t for t in dict.fromkeys(traces) if t is not None]
+        self._command = np.array([traces.index(t) for t in self._known], np.int64)
+        width = max(len(t) for t in self._known)
+        padded = [t.encode().ljust(width, b"\0") for t in self._known]
+        self._names = np.array([list(p) for p in padded], np.uint8)
+        self._lengths = np.array([len(t) for t in self._known], np.int64)
+        self._decoder = _Decoder(model.device)
+
+    def read(self, chunks: Iterable[bytes]) -> Iterator[Requests]:
+        """Blocks of requests from pieces of text, which may end anywhere.
+
+        Raises:
+            TraceError: a line is no request, its command unknown or its address out of range.
+        """
+        rest = b""
+        for chunk in chunks:
+            whole, newline, tail = (rest + chunk).rpartition(b"\n")
+            rest = tail
+            if newline:
+                yield self._block(whole + newline)
+        if rest:
+            yield self._block(rest + b"\n")
+
+    def _block(self, data: bytes) -> Requests:
+        text = np.frombuffer(data, np.uint8)
+        lines = data.count(b"\n")
+        which, address = np.empty(lines, np.int64), np.empty(lines, np.int64)
+        count, verdict, at = self._parse(
+            text, self._names, self._lengths, self._decoder.limit, which, address
+        )
+        if verdict != GOOD:
+            raise self._error(data, count, verdict, at)
+        self._lines += count
+        return self._decoder.requests(self._command[which], address, self._model.operands)
+
+    def _error(self, data: bytes, count: int, verdict: int, at: int) -> TraceError:
+        start = data.rfind(b"\n", 0, at) + 1
+        line = data[start : data.find(b"\n", at)].decode("utf-8", "replace")
+        if verdict == BAD_COMMAND:
+            name = line.split(" ")[0]
+            message = (
+                f"unknown request '{name}'; device \"{self._model.device.name}\" has"
+                f" {', '.join(self._known)}"
+            )
+        elif verdict == BAD_ADDRESS:
+            size = self._decoder.size
+            message = f"address {line.split()[1]} is beyond the device's {size:#x} bytes"
+        else:
+            message = f"'{line[:80]}' is no request; expected 'NAME 0xADDRESS'"
+        return TraceError(self._name, self._lines + count + 1, at - start + 1, message)
+
+
+class _Decoder:
+    """Takes addresses apart: see sim/trace.py for the order of the bits."""
+
+    def __init__(self, device: Device) -> None:
+        self._device = device
+        self._shift = 0
+        self._field(device.column_bytes)
+        self._column, self._row = self._field(device.columns), self._field(device.rows)
+        self._levels = [self._field(level.count) for level in reversed(device.core_levels)]
+        self._group = self._field(device.groups)
+        self.size = 1 << self._shift
+        self.limit = (1 << 62) // 16 if device.controller.wraps_addresses else self.size
+
+    def _field(self, count: int) -> tuple[int, int]:
+        """Position and mask of the next field up."""
+        position = self._shift
+        bits = (count - 1).bit_length()
+        self._shift += bits
+        return position, (1 << bits) - 1
+
+    def requests(self, command: Ints, address: Ints, operands: int) -> Requests:
+        column, row, group = (_cut(address, f) for f in (self._column, self._row, self._group))
+        bank = np.zeros_like(address)
+        weight = 1
+        for field, level in zip(self._levels, reversed(self._device.core_levels), strict=True):
+            bank += _cut(address, field) * weight
+            weight *= level.count
+        unknown = np.full((len(address), operands), UNKNOWN, np.int64)
+        return Requests(command, group, bank, row, column, address, unknown)
+
+
+def _cut(address: Ints, field: tuple[int, int]) -> Ints:
+    position, mask = field
+    return (address >> position) & mask
+
+
+def file_chunks(path: Path) -> Iterator[bytes]:
+    """The bytes of a file, piece by piece.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        while chunk := file.read(BLOCK_BYTES):
+            yield chunk
+
+
+def line_chunks(lines: Iterable[str]) -> Iterator[bytes]:
+    """Lines of text, with or without their ends, as pieces of text."""
+    iterator = iter(lines)
+    while some := "".join(f"{line.rstrip()}\n" for line in islice(iterator, 1 << 14)):
+        yield some.encode()
