@@ -4,56 +4,52 @@ One frontend sends requests in trace order until a queue refuses one, so all gro
 together. Every step is that of a cycle-by-cycle controller; cycles in which no group can do
 anything are skipped. A group is looked at in a cycle if a request arrived, in the cycle after any
 in which it issued, and whenever a request of it becomes ready.
+
+In the kernel, `t` are the tables, `c` the state of one group, `rows` the rows that are open there,
+`now` the cycle, `e` the place of an entry of a queue in the state.
 """
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
+from pim_opt.sim.timing import requests as rq
 from pim_opt.sim.timing.constraints import (
-    Waits,
-    new_waits,
+    command_field,
     note_issue,
     ready_after_columns,
     ready_after_rows,
 )
 from pim_opt.sim.timing.jit import part
-from pim_opt.sim.timing.requests import (
-    DONE,
-    LOG_BANK,
-    LOG_COLUMN,
-    LOG_COMMAND,
-    LOG_CYCLE,
-    LOG_FULL,
-    LOG_GROUP,
-    LOG_OPERANDS,
-    LOG_ROW,
-    NEEDS_INPUT,
-    STUCK,
-    Counters,
-    Log,
-    Requests,
-    new_counters,
-)
 from pim_opt.sim.timing.tables import (
+    BANKS,
     BARRIER_CAUSE,
     BARS,
+    BASE_AT,
     BUS,
     CAUSE,
+    CAUSES_AT,
     CLOSER,
     CLOSES,
     COMPLETION,
+    COUNTS_AT,
     DRAIN_START,
     DRAIN_STOP,
+    ENGINE_AT,
+    ENTRY_WATCH_AT,
     FORWARDING,
     KEEPS_ROWS,
+    MEMBER_AT,
     NEEDS_ROW,
     NEVER,
     NO_BUS,
     OPENER,
     OPENS,
+    OPERANDS,
     OTHER_CAUSE,
-    QUEUE_WINDOW,
+    PATHS,
+    PATIENCE,
     READS,
     REFRESH_CAUSE,
     REFRESH_COMMAND,
@@ -62,21 +58,28 @@ from pim_opt.sim.timing.tables import (
     ROLE,
     ROW_CAUSE,
     SPAN,
+    WINDOW,
     WRITES,
     Ints,
     Model,
-    Tables,
 )
 
 READ_QUEUE, WRITE_QUEUE, PIM_QUEUE, ACTIVE_QUEUE, REFRESH_QUEUE = range(5)
 QUEUES = 4
 """Queues of requests; the refreshes that wait are only counted."""
 
-# Columns of State.entry.
-COMMAND, BANK, ROW, COLUMN, ADDRESS, ARRIVAL, NEXT, NEXT_AT, READY, READY_AT, MISSED = range(11)
-ENTRY_FIELDS = 11
+Rows = NDArray[np.int32]
 
-# Columns of State.group.
+# Words of an entry of a queue.
+COMMAND, BANK, ROW, COLUMN, ADDRESS, ARRIVAL, NEXT, NEXT_AT, READY, READY_AT, MISSED = range(11)
+OPERAND = 11
+
+# Parts of a group's state.
+SCALARS, LENGTHS, LEAST, LEAST_AT, LEAST_OF, ITEMS, ENTRIES, FREE, ERAS, OPEN = range(
+    ENGINE_AT, ENGINE_AT + 10
+)
+
+# Words of the part SCALARS.
 (
     WAKE,  # the next cycle in which the group can do something
     DRAINS_WRITES,
@@ -101,257 +104,304 @@ ENTRY_FIELDS = 11
     MEMO_BASE,
     MEMO_ROW,
     MEMO_FIT,
-) = range(23)
-GROUP_FIELDS = 23
+    HITS,
+    MISSES,
+) = range(25)
+SCALAR_WORDS = 25
 
-# Entries of State.shared.
-NOW, FRONTEND_AT, POSITION, BLOCKED, END = range(5)
+# Words that all groups share.
+NOW, FRONTEND_AT, POSITION, BLOCKED, END, LOGGED = range(6)
 
 FITS, MUST_OPEN, MUST_CLOSE = range(3)
 NONE = -1
 
 
-class State(NamedTuple):
-    """The controllers, their banks and their queues."""
+@dataclass(frozen=True)
+class State:
+    """The controllers of all groups."""
 
-    waits: Waits
-    counters: Counters
-    log: Log
-    group: Ints
-    """Shape (groups, GROUP_FIELDS)."""
+    tables: Ints
+    groups: Ints
+    """Shape (groups, words)."""
+    rows: Rows
+    """Shape (groups, rows, banks): the era of the bank in which the row was opened."""
     shared: Ints
-    length: Ints
-    """Shape (groups, QUEUES)."""
-    queue: Ints
-    """Shape (groups, QUEUES, window): entries in order."""
-    entry: Ints
-    """Shape (groups, entries, ENTRY_FIELDS)."""
-    operands: Ints
-    """Shape (groups, entries, operands)."""
-    free: Ints
-    """Shape (groups, entries): a stack of entries that no queue holds."""
-    open_since: Ints
-    """Shape (groups, rows, banks): the bank's era in which the row was opened."""
-    era: Ints
-    """Shape (groups, banks): counts how often a bank was closed, from 1."""
-    is_open: Ints
-    """Shape (groups, banks)."""
+
+    def scalar(self, word: int) -> Ints:
+        """A word of every group, as WAKE."""
+        return self.groups[:, self.tables[SCALARS] + word]
 
 
-def new_state(model: Model, groups: int, log: Log) -> State:
+def new_state(model: Model, groups: int) -> State:
     """Nothing has arrived yet."""
-    window = model.device.controller.window
+    device = model.device
+    window, entry = device.controller.window, OPERAND + model.operands
     entries = QUEUES * window + 1
-    group = np.zeros((groups, GROUP_FIELDS), np.int64)
-    group[:, WAKE] = 1
-    group[:, FREE_ENTRIES] = entries
-    group[:, REFRESH_DUE] = model.tables.refresh[REFRESH_INTERVAL]
-    group[:, LAST_CAUSE] = OTHER_CAUSE
-    group[:, MEMO_VERSION] = NONE
-    shared = np.zeros(5, np.int64)
-    shared[NOW] = shared[FRONTEND_AT] = 1
-    shared[BLOCKED] = NONE
-    return State(
-        new_waits(model, groups),
-        new_counters(model, groups),
-        log,
-        group,
-        shared,
-        np.zeros((groups, QUEUES), np.int64),
-        np.zeros((groups, QUEUES, window), np.int64),
-        np.zeros((groups, entries, ENTRY_FIELDS), np.int64),
-        np.zeros((groups, entries, model.operands), np.int64),
-        np.tile(np.arange(entries), (groups, 1)),
-        np.zeros((groups, model.device.rows, model.device.cores), np.int32),
-        np.ones((groups, model.device.cores), np.int64),
-        np.zeros((groups, model.device.cores), np.int64),
+    per_queue = [QUEUES, QUEUES, QUEUES, QUEUES, QUEUES * window]
+    per_bank = [device.cores, device.cores]
+    sizes = [SCALAR_WORDS, *per_queue, entries * entry, entries, *per_bank]
+    tables, words = model.with_engine(sizes)
+    state = State(
+        tables,
+        np.zeros((groups, words), np.int64),
+        np.zeros((groups, device.rows, device.cores), np.int32),
+        np.zeros(6, np.int64),
     )
+    state.scalar(WAKE)[:] = 1
+    state.scalar(FREE_ENTRIES)[:] = entries
+    state.scalar(REFRESH_DUE)[:] = tables[REFRESH_INTERVAL]
+    state.scalar(LAST_CAUSE)[:] = OTHER_CAUSE
+    state.scalar(MEMO_VERSION)[:] = NONE
+    free = tables[ENTRIES] + entry * np.arange(entries)
+    state.groups[:, tables[FREE] : tables[FREE] + entries] = free
+    state.groups[:, tables[ERAS] : tables[ERAS] + device.cores] = 1
+    state.shared[[NOW, FRONTEND_AT]] = 1
+    state.shared[BLOCKED] = NONE
+    return state
 
 
 # Rows
 
 
 @part
-def _has_row(s: State, g: int, bank: int, row: int) -> bool:
-    return s.is_open[g, bank] != 0 and s.open_since[g, row, bank] == s.era[g, bank]
+def _is_single(t: Ints, span: int) -> bool:
+    start = t[MEMBER_AT] + span
+    return t[start + 1] - t[start] == 1
 
 
 @part
-def _fit(t: Tables, s: State, g: int, span: int, base: int, row: int) -> int:
-    """What the first bank that has not just `row` open needs."""
-    for i in range(t.member_start[span], t.member_start[span + 1]):
-        bank = base + t.member[i]
-        if s.is_open[g, bank] == 0:
+def _fit(t: Ints, c: Ints, rows: Rows, span: int, base: int, row: int) -> int:
+    """What the first bank that has not `row` open needs."""
+    start = t[MEMBER_AT] + span
+    for i in range(t[start], t[start + 1]):
+        bank = base + t[i]
+        if c[t[OPEN] + bank] == 0:
             return MUST_OPEN
-        if s.open_since[g, row, bank] != s.era[g, bank]:
+        if rows[row, bank] != c[t[ERAS] + bank]:
             return MUST_CLOSE
     return FITS
 
 
 @part
-def _fit_of_many(t: Tables, s: State, g: int, span: int, base: int, row: int) -> int:
+def _fit_of_many(t: Ints, c: Ints, rows: Rows, span: int, base: int, row: int) -> int:
     """As `_fit`, remembered, since requests to many banks mostly ask for the same row."""
-    group = s.group[g]
+    v = t[SCALARS]
     if (
-        group[MEMO_VERSION] != group[ROWS_VERSION]
-        or group[MEMO_SPAN] != span
-        or group[MEMO_BASE] != base
-        or group[MEMO_ROW] != row
+        c[v + MEMO_VERSION] != c[v + ROWS_VERSION]
+        or c[v + MEMO_SPAN] != span
+        or c[v + MEMO_BASE] != base
+        or c[v + MEMO_ROW] != row
     ):
-        group[MEMO_FIT] = _fit(t, s, g, span, base, row)
-        group[MEMO_VERSION] = group[ROWS_VERSION]
-        group[MEMO_SPAN], group[MEMO_BASE], group[MEMO_ROW] = span, base, row
-    return group[MEMO_FIT]
+        c[v + MEMO_FIT] = _fit(t, c, rows, span, base, row)
+        c[v + MEMO_VERSION] = c[v + ROWS_VERSION]
+        c[v + MEMO_SPAN] = span
+        c[v + MEMO_BASE] = base
+        c[v + MEMO_ROW] = row
+    return c[v + MEMO_FIT]
 
 
 @part
-def _next_command(t: Tables, s: State, g: int, e: int) -> int:
+def _next_command(t: Ints, c: Ints, rows: Rows, e: int) -> int:
     """The command that brings an entry on: its own, or the row command that it needs first."""
-    entry = s.entry[g, e]
-    if entry[NEXT_AT] == s.group[g, ROWS_VERSION]:
-        return entry[NEXT]
-    command = t.command[entry[COMMAND]]
-    result = entry[COMMAND]
-    if command[NEEDS_ROW]:
-        span = command[SPAN]
-        base = t.base[span, entry[BANK]]
-        if t.member_start[span + 1] - t.member_start[span] == 1:
-            fit = _fit(t, s, g, span, base, entry[ROW])
+    version = c[t[SCALARS] + ROWS_VERSION]
+    if c[e + NEXT_AT] == version:
+        return c[e + NEXT]
+    command = c[e + COMMAND]
+    result = command
+    if command_field(t, command, NEEDS_ROW):
+        span = command_field(t, command, SPAN)
+        base = t[t[BASE_AT] + span * t[PATHS] + c[e + BANK]]
+        if _is_single(t, span):
+            fit = _fit(t, c, rows, span, base, c[e + ROW])
         else:
-            fit = _fit_of_many(t, s, g, span, base, entry[ROW])
+            fit = _fit_of_many(t, c, rows, span, base, c[e + ROW])
         if fit == MUST_OPEN:
-            result = command[OPENER]
+            result = command_field(t, command, OPENER)
         elif fit == MUST_CLOSE:
-            result = command[CLOSER]
-    entry[NEXT] = result
-    entry[NEXT_AT] = s.group[g, ROWS_VERSION]
-    entry[READY_AT] = NONE
+            result = command_field(t, command, CLOSER)
+    c[e + NEXT] = result
+    c[e + NEXT_AT] = version
+    c[e + READY_AT] = NONE
     return result
 
 
 @part
-def _open(t: Tables, s: State, g: int, bank: int, row: int) -> None:
-    if s.is_open[g, bank] == 0:
-        s.group[g, OPEN_BANKS] += 1
-    elif t.queue[KEEPS_ROWS] == 0:
-        s.era[g, bank] += 1
-    s.is_open[g, bank] = 1
-    s.open_since[g, row, bank] = s.era[g, bank]
+def _open(t: Ints, c: Ints, rows: Rows, bank: int, row: int) -> None:
+    if c[t[OPEN] + bank] == 0:
+        c[t[SCALARS] + OPEN_BANKS] += 1
+    elif t[KEEPS_ROWS] == 0:
+        c[t[ERAS] + bank] += 1
+    c[t[OPEN] + bank] = 1
+    rows[row, bank] = c[t[ERAS] + bank]
 
 
 @part
-def _close(s: State, g: int, bank: int) -> None:
-    if s.is_open[g, bank] != 0:
-        s.group[g, OPEN_BANKS] -= 1
-    s.is_open[g, bank] = 0
-    s.era[g, bank] += 1
+def _close(t: Ints, c: Ints, bank: int) -> None:
+    if c[t[OPEN] + bank] != 0:
+        c[t[SCALARS] + OPEN_BANKS] -= 1
+    c[t[OPEN] + bank] = 0
+    c[t[ERAS] + bank] += 1
 
 
 @part
-def _change_rows(t: Tables, s: State, g: int, command: int, path: int, row: int) -> None:
-    opens, closes = t.command[command, OPENS], t.command[command, CLOSES]
+def _change_rows(t: Ints, c: Ints, rows: Rows, command: int, path: int, row: int) -> None:
+    opens, closes = command_field(t, command, OPENS), command_field(t, command, CLOSES)
     if opens == 0 and closes == 0:
         return
-    span = t.command[command, SPAN]
-    base = t.base[span, path]
-    for i in range(t.member_start[span], t.member_start[span + 1]):
+    span = command_field(t, command, SPAN)
+    base = t[t[BASE_AT] + span * t[PATHS] + path]
+    start = t[MEMBER_AT] + span
+    for i in range(t[start], t[start + 1]):
         if opens:
-            _open(t, s, g, base + t.member[i], row)
+            _open(t, c, rows, base + t[i], row)
         else:
-            _close(s, g, base + t.member[i])
-    s.group[g, ROWS_VERSION] += 1
+            _close(t, c, base + t[i])
+    c[t[SCALARS] + ROWS_VERSION] += 1
 
 
 # Queues
 
 
 @part
-def _ready_at(t: Tables, s: State, g: int, e: int) -> int:
+def _length(t: Ints, c: Ints, queue: int) -> int:
+    return c[t[LENGTHS] + queue]
+
+
+@part
+def _item(t: Ints, c: Ints, queue: int, i: int) -> int:
+    return c[t[ITEMS] + queue * t[WINDOW] + i]
+
+
+@part
+def _ready_at(t: Ints, c: Ints, rows: Rows, e: int) -> int:
     """The earliest cycle of an entry's next command."""
-    entry = s.entry[g, e]
-    command = _next_command(t, s, g, e)
-    if entry[READY_AT] != s.group[g, ISSUED_VERSION]:
-        columns = ready_after_columns(t, s.waits, g, command, entry[BANK], s.operands[g, e])
-        rows = ready_after_rows(t, s.waits, g, command, entry[BANK])
-        entry[READY] = max(columns, rows)
-        entry[READY_AT] = s.group[g, ISSUED_VERSION]
-    return entry[READY]
+    command = _next_command(t, c, rows, e)
+    issued = c[t[SCALARS] + ISSUED_VERSION]
+    if c[e + READY_AT] != issued:
+        bank = c[e + BANK]
+        columns = ready_after_columns(t, c, command, bank, e + OPERAND)
+        c[e + READY] = max(columns, ready_after_rows(t, c, command, bank))
+        c[e + READY_AT] = issued
+    return c[e + READY]
 
 
 @part
-def _is_hit(t: Tables, s: State, g: int, e: int) -> bool:
-    command = s.entry[g, e, COMMAND]
-    return t.command[command, NEEDS_ROW] != 0 and _next_command(t, s, g, e) == command
+def _least_ready_at(t: Ints, c: Ints, rows: Rows, queue: int) -> int:
+    """No entry of a queue is ready before this cycle. Kept until the group issues or passes a
+    barrier; entries that have come since are added.
+
+    Neighbours mostly ask for the same of the same bank, and so are ready together.
+    """
+    issued = c[t[SCALARS] + ISSUED_VERSION]
+    length = _length(t, c, queue)
+    first, result = 0, NEVER
+    if c[t[LEAST_AT] + queue] == issued:
+        first, result = c[t[LEAST_OF] + queue], c[t[LEAST] + queue]
+        if first == length:
+            return result
+    last_command, last_bank, last_ready = NONE, NONE, 0
+    for i in range(first, length):
+        e = _item(t, c, queue, i)
+        command = _next_command(t, c, rows, e)
+        if command == last_command and c[e + BANK] == last_bank and not _has_entries(t, command):
+            c[e + READY] = last_ready
+            c[e + READY_AT] = issued
+            continue
+        last_command, last_bank = command, c[e + BANK]
+        last_ready = _ready_at(t, c, rows, e)
+        result = min(result, last_ready)
+    c[t[LEAST] + queue] = result
+    c[t[LEAST_AT] + queue] = issued
+    c[t[LEAST_OF] + queue] = length
+    return result
 
 
 @part
-def _bank_has_hit(t: Tables, s: State, g: int, queue: int, bank: int) -> bool:
-    for i in range(s.length[g, queue]):
-        e = s.queue[g, queue, i]
-        if s.entry[g, e, BANK] == bank and _is_hit(t, s, g, e):
+def _has_entries(t: Ints, command: int) -> bool:
+    """Whether the index operands of a command matter to its constraints."""
+    start = t[ENTRY_WATCH_AT] + command * t[PATHS]
+    return t[start] != t[start + t[PATHS]]
+
+
+@part
+def _is_hit(t: Ints, c: Ints, rows: Rows, e: int) -> bool:
+    command = c[e + COMMAND]
+    return command_field(t, command, NEEDS_ROW) != 0 and _next_command(t, c, rows, e) == command
+
+
+@part
+def _bank_has_hit(t: Ints, c: Ints, rows: Rows, queue: int, bank: int) -> bool:
+    for i in range(_length(t, c, queue)):
+        e = _item(t, c, queue, i)
+        if c[e + BANK] == bank and _is_hit(t, c, rows, e):
             return True
     return False
 
 
 @part
-def _push(s: State, g: int, queue: int, e: int) -> None:
-    s.queue[g, queue, s.length[g, queue]] = e
-    s.length[g, queue] += 1
+def _push(t: Ints, c: Ints, queue: int, e: int) -> None:
+    length = _length(t, c, queue)
+    c[t[ITEMS] + queue * t[WINDOW] + length] = e
+    c[t[LENGTHS] + queue] = length + 1
 
 
 @part
-def _remove(s: State, g: int, queue: int, e: int) -> None:
+def _remove(t: Ints, c: Ints, now: int, queue: int, e: int) -> None:
     """Take an entry out of its queue."""
-    items = s.queue[g, queue]
-    at = 0
-    while items[at] != e:
+    length = _length(t, c, queue) - 1
+    at = t[ITEMS] + queue * t[WINDOW]
+    end = at + length
+    while c[at] != e:
         at += 1
-    s.length[g, queue] -= 1
-    for i in range(at, s.length[g, queue]):
-        items[i] = items[i + 1]
-    s.group[g, CHANGED] = s.shared[NOW]
+    for i in range(at, end):
+        c[i] = c[i + 1]
+    c[t[LENGTHS] + queue] = length
+    c[t[LEAST_AT] + queue] = NONE
+    c[t[SCALARS] + CHANGED] = now
 
 
 @part
-def _discard(s: State, g: int, e: int) -> None:
-    s.free[g, s.group[g, FREE_ENTRIES]] = e
-    s.group[g, FREE_ENTRIES] += 1
+def _discard(t: Ints, c: Ints, e: int) -> None:
+    free = t[SCALARS] + FREE_ENTRIES
+    c[t[FREE] + c[free]] = e
+    c[free] += 1
 
 
 @part
-def _pass_barrier(t: Tables, s: State, g: int, queue: int) -> None:
+def _pass_barrier(t: Ints, c: Ints, now: int, queue: int) -> None:
     """A barrier at the head has done its work by having waited to enter."""
-    head = s.queue[g, queue, 0]
-    if t.command[s.entry[g, head, COMMAND], ROLE] == BARS:
-        _remove(s, g, queue, head)
-        _discard(s, g, head)
-        s.group[g, PROGRESS] = s.shared[NOW]
-        s.group[g, SAW_BARRIER] = 1
+    head = _item(t, c, queue, 0)
+    if command_field(t, c[head + COMMAND], ROLE) == BARS:
+        _remove(t, c, now, queue, head)
+        _discard(t, c, head)
+        c[t[SCALARS] + PROGRESS] = now
+        c[t[SCALARS] + SAW_BARRIER] = 1
 
 
 @part
-def _pick(t: Tables, s: State, g: int, queue: int) -> int:
+def _pick(t: Ints, c: Ints, rows: Rows, now: int, queue: int) -> int:
     """The entry that a queue would serve: the oldest ready one, else the oldest, or NONE.
 
     A ready entry that is no row hit does not overtake if its bank has a hit in the queue.
     """
-    if s.length[g, queue] > 0:
-        _pass_barrier(t, s, g, queue)
-    if s.length[g, queue] == 0:
+    if _length(t, c, queue) > 0:
+        _pass_barrier(t, c, now, queue)
+    length = _length(t, c, queue)
+    if length == 0:
         return NONE
-    now = s.shared[NOW]
-    best = s.queue[g, queue, 0]
-    best_ready = _ready_at(t, s, g, best) <= now
-    for i in range(1, s.length[g, queue]):
+    best = _item(t, c, queue, 0)
+    if queue != ACTIVE_QUEUE and _least_ready_at(t, c, rows, queue) > now:
+        return best
+    best_ready = _ready_at(t, c, rows, best) <= now
+    for i in range(1, length):
         if best_ready and queue != ACTIVE_QUEUE:
             break  # the others came later
-        e = s.queue[g, queue, i]
-        is_ready = _ready_at(t, s, g, e) <= now
+        e = _item(t, c, queue, i)
+        is_ready = _ready_at(t, c, rows, e) <= now
         if is_ready and not best_ready:
-            bank = s.entry[g, e, BANK]
-            if _is_hit(t, s, g, e) or not _bank_has_hit(t, s, g, queue, bank):
+            if _is_hit(t, c, rows, e) or not _bank_has_hit(t, c, rows, queue, c[e + BANK]):
                 best, best_ready = e, True
-        elif is_ready == best_ready and s.entry[g, e, ARRIVAL] < s.entry[g, best, ARRIVAL]:
+        elif is_ready == best_ready and c[e + ARRIVAL] < c[best + ARRIVAL]:
             best = e
     return best
 
@@ -369,79 +419,77 @@ def _queue_of(role: int) -> int:
 
 
 @part
-def _is_idle(s: State, g: int) -> bool:
+def _is_idle(t: Ints, c: Ints) -> bool:
     for queue in range(QUEUES):
-        if s.length[g, queue] > 0:
+        if _length(t, c, queue) > 0:
             return False
     return True
 
 
 @part
-def _is_being_written(s: State, g: int, address: int) -> bool:
-    for i in range(s.length[g, WRITE_QUEUE]):
-        if s.entry[g, s.queue[g, WRITE_QUEUE, i], ADDRESS] == address:
+def _is_being_written(t: Ints, c: Ints, address: int) -> bool:
+    for i in range(_length(t, c, WRITE_QUEUE)):
+        if c[_item(t, c, WRITE_QUEUE, i) + ADDRESS] == address:
             return True
     return False
 
 
 @part
-def _retire(s: State, g: int, cycle: int) -> None:
+def _retire(t: Ints, c: Ints, cycle: int) -> None:
     """Data of a read are there at `cycle`; one read retires a cycle, in order."""
-    s.group[g, LAST_RETURN] = max(s.group[g, LAST_RETURN] + 1, cycle)
+    at = t[SCALARS] + LAST_RETURN
+    c[at] = max(c[at] + 1, cycle)
 
 
 @part
-def _send(t: Tables, s: State, requests: Requests, i: int) -> bool:
+def _send(t: Ints, c: Ints, now: int, requests: Ints, i: int) -> bool:
     """Offer a request to its controller; whether it is taken."""
-    g = requests.group[i]
-    role = t.command[requests.command[i], ROLE]
+    role = command_field(t, requests[i, rq.COMMAND], ROLE)
     queue = _queue_of(role)
-    forwarded = False
-    if role == BARS:
-        if not _is_idle(s, g):
-            return False
-    elif role == READS and t.queue[FORWARDING]:
-        forwarded = _is_being_written(s, g, requests.address[i])
-    if forwarded:
-        _retire(s, g, s.shared[NOW])
-    elif s.length[g, queue] == t.queue[QUEUE_WINDOW]:
+    if role == BARS and not _is_idle(t, c):
+        return False
+    forwarding = role == READS and t[FORWARDING] != 0
+    if forwarding and _is_being_written(t, c, requests[i, rq.ADDRESS]):
+        _retire(t, c, now)
+    elif _length(t, c, queue) == t[WINDOW]:
         return False
     else:
-        _push(s, g, queue, _new_entry(s, requests, i))
-    s.group[g, PROGRESS] = s.group[g, WAKE] = s.shared[NOW]
+        _push(t, c, queue, _new_entry(t, c, now, requests, i))
+    c[t[SCALARS] + PROGRESS] = now
+    c[t[SCALARS] + WAKE] = now
     return True
 
 
 @part
-def _new_entry(s: State, requests: Requests, i: int) -> int:
-    g = requests.group[i]
-    s.group[g, FREE_ENTRIES] -= 1
-    e = s.free[g, s.group[g, FREE_ENTRIES]]
-    entry = s.entry[g, e]
-    entry[COMMAND] = requests.command[i]
-    entry[BANK] = requests.bank[i]
-    entry[ROW] = requests.row[i]
-    entry[COLUMN] = requests.column[i]
-    entry[ADDRESS] = requests.address[i]
-    entry[ARRIVAL] = s.shared[NOW] - 1
-    entry[NEXT_AT] = entry[READY_AT] = NONE
-    entry[MISSED] = 0
-    for k in range(requests.operands.shape[1]):
-        s.operands[g, e, k] = requests.operands[i, k]
+def _new_entry(t: Ints, c: Ints, now: int, requests: Ints, i: int) -> int:
+    free = t[SCALARS] + FREE_ENTRIES
+    c[free] -= 1
+    e = c[t[FREE] + c[free]]
+    c[e + COMMAND] = requests[i, rq.COMMAND]
+    c[e + BANK] = requests[i, rq.BANK]
+    c[e + ROW] = requests[i, rq.ROW]
+    c[e + COLUMN] = requests[i, rq.COLUMN]
+    c[e + ADDRESS] = requests[i, rq.ADDRESS]
+    c[e + ARRIVAL] = now - 1
+    c[e + NEXT_AT] = NONE
+    c[e + READY_AT] = NONE
+    c[e + MISSED] = 0
+    for k in range(t[OPERANDS]):
+        c[e + OPERAND + k] = requests[i, rq.OPERAND + k]
     return e
 
 
 @part
-def _send_all(t: Tables, s: State, requests: Requests) -> bool:
+def _send_all(t: Ints, groups: Ints, shared: Ints, requests: Ints) -> bool:
     """Send requests until one is refused; whether all were taken."""
-    count = len(requests.command)
-    while s.shared[POSITION] < count:
-        i = s.shared[POSITION]
-        if not _send(t, s, requests, i):
-            s.shared[BLOCKED] = requests.group[i]
+    while shared[POSITION] < len(requests):
+        i = shared[POSITION]
+        group = requests[i, rq.GROUP]
+        if not _send(t, groups[group], shared[NOW], requests, i):
+            shared[BLOCKED] = group
             return False
-        s.shared[POSITION] += 1
-    s.shared[BLOCKED] = NONE
+        shared[POSITION] += 1
+    shared[BLOCKED] = NONE
     return True
 
 
@@ -449,265 +497,269 @@ def _send_all(t: Tables, s: State, requests: Requests) -> bool:
 
 
 @part
-def _write_log(s: State, g: int, command: int, bank: int, row: int, column: int) -> int:
-    if len(s.log.entries) == 0:
-        return NONE
-    at = s.log.count[0]
-    line = s.log.entries[at]
-    line[LOG_CYCLE] = s.shared[NOW]
-    line[LOG_COMMAND] = command
-    line[LOG_GROUP] = g
-    line[LOG_BANK] = bank
-    line[LOG_ROW] = row
-    line[LOG_COLUMN] = column
-    line[LOG_OPERANDS:] = -1
-    s.log.count[0] += 1
-    return at
+def _issue(
+    t: Ints, c: Ints, rows: Rows, now: int, command: int, path: int, row: int, operands: int
+) -> None:
+    note_issue(t, c, command, path, operands, now)
+    _change_rows(t, c, rows, command, path, row)
+    c[t[COUNTS_AT] + command] += 1
+    c[t[SCALARS] + ISSUED_VERSION] += 1
 
 
 @part
-def _issue(t: Tables, s: State, g: int, command: int, path: int, row: int, operands: Ints) -> None:
-    note_issue(t, s.waits, g, command, path, operands, s.shared[NOW])
-    _change_rows(t, s, g, command, path, row)
-    s.counters.commands[g, command] += 1
-    s.group[g, ISSUED_VERSION] += 1
-
-
-@part
-def _serve_refresh(t: Tables, s: State, g: int, command: int) -> None:
+def _serve_refresh(t: Ints, c: Ints, rows: Rows, now: int) -> None:
     """Issue what the refresh at the head needs next."""
-    path = t.banks + s.group[g, REFRESHED] % t.refresh[REFRESH_MEMBERS]
-    _write_log(s, g, command, t.base[t.command[command, SPAN], path], NONE, NONE)
-    _issue(t, s, g, command, path, 0, s.operands[g, 0])
-    s.group[g, SAW_REFRESH] = 1
-    if command == t.refresh[REFRESH_COMMAND]:
-        s.group[g, REFRESHES] -= 1
-        s.group[g, REFRESHED] += 1
+    v = t[SCALARS]
+    command = _refresh_command(t, c)
+    path = _refresh_path(t, c)
+    _issue(t, c, rows, now, command, path, 0, t[ENTRIES] + OPERAND)
+    c[v + SAW_REFRESH] = 1
+    if command == t[REFRESH_COMMAND]:
+        c[v + REFRESHES] -= 1
+        c[v + REFRESHED] += 1
 
 
 @part
-def _serve(t: Tables, s: State, g: int, queue: int, e: int) -> None:
+def _serve(t: Ints, c: Ints, rows: Rows, now: int, queue: int, e: int) -> None:
     """Issue an entry's next command."""
-    entry = s.entry[g, e]
-    command = entry[NEXT]
-    final = command == entry[COMMAND]
-    line = _write_log(s, g, command, entry[BANK], entry[ROW], entry[COLUMN] if final else NONE)
-    if final:
-        if line != NONE:
-            s.log.entries[line, LOG_OPERANDS:] = s.operands[g, e]
-        _finish(t, s, g, queue, e)
+    command = c[e + NEXT]
+    if command == c[e + COMMAND]:
+        _finish(t, c, rows, now, queue, e)
         return
-    _issue(t, s, g, command, entry[BANK], entry[ROW], s.operands[g, e])
-    entry[MISSED] = 1
-    if t.command[command, OPENS] and s.group[g, SERVES_PIM] == 0:
-        full = s.length[g, ACTIVE_QUEUE] == t.queue[QUEUE_WINDOW]
-        _remove(s, g, queue, e)
+    _issue(t, c, rows, now, command, c[e + BANK], c[e + ROW], e + OPERAND)
+    c[e + MISSED] = 1
+    if command_field(t, command, OPENS) and c[t[SCALARS] + SERVES_PIM] == 0:
+        full = _length(t, c, ACTIVE_QUEUE) == t[WINDOW]
+        _remove(t, c, now, queue, e)
         if full:
-            _discard(s, g, e)  # as published: the copy is refused, the original gone
+            _discard(t, c, e)  # as published: the copy is refused, the original gone
         else:
-            _push(s, g, ACTIVE_QUEUE, e)
+            _push(t, c, ACTIVE_QUEUE, e)
 
 
 @part
-def _finish(t: Tables, s: State, g: int, queue: int, e: int) -> None:
+def _finish(t: Ints, c: Ints, rows: Rows, now: int, queue: int, e: int) -> None:
     """Issue an entry's own command, which is its last."""
-    command = s.entry[g, e, COMMAND]
-    now = s.shared[NOW]
-    _attribute(t, s, g, e)
-    _issue(t, s, g, command, s.entry[g, e, BANK], s.entry[g, e, ROW], s.operands[g, e])
-    end = now + t.command[command, COMPLETION]
-    if t.command[command, ROLE] == READS:
-        _retire(s, g, end)
-    s.group[g, COMPLETED] = max(s.group[g, COMPLETED], end)
-    s.group[g, PROGRESS] = now
-    if t.command[command, NEEDS_ROW]:
-        s.counters.hits[g] += 1 - s.entry[g, e, MISSED]
-        s.counters.misses[g] += s.entry[g, e, MISSED]
-    _remove(s, g, queue, e)
-    _discard(s, g, e)
+    v = t[SCALARS]
+    command = c[e + COMMAND]
+    _attribute(t, c, now, e)
+    _issue(t, c, rows, now, command, c[e + BANK], c[e + ROW], e + OPERAND)
+    end = now + command_field(t, command, COMPLETION)
+    if command_field(t, command, ROLE) == READS:
+        _retire(t, c, end)
+    c[v + COMPLETED] = max(c[v + COMPLETED], end)
+    c[v + PROGRESS] = now
+    if command_field(t, command, NEEDS_ROW):
+        c[v + HITS] += 1 - c[e + MISSED]
+        c[v + MISSES] += c[e + MISSED]
+    _remove(t, c, now, queue, e)
+    _discard(t, c, e)
 
 
 @part
-def _attribute(t: Tables, s: State, g: int, e: int) -> None:
+def _attribute(t: Ints, c: Ints, now: int, e: int) -> None:
     """Say what the cycles since the last column command were spent on.
 
     As long as the command had to wait for others of the column bus, on those; then, as long as it
     had to for rows, on rows or the refresh that closed them; then on what kept it from arriving.
     """
-    group = s.group[g]
-    entry = s.entry[g, e]
-    now, last, command = s.shared[NOW], group[LAST_COLUMN], entry[COMMAND]
-    columns = ready_after_columns(t, s.waits, g, command, entry[BANK], s.operands[g, e])
+    v, causes = t[SCALARS], t[CAUSES_AT]
+    last, command = c[v + LAST_COLUMN], c[e + COMMAND]
+    columns = ready_after_columns(t, c, command, c[e + BANK], e + OPERAND)
     columns = min(now, max(last, columns))
-    rows = min(now, max(columns, ready_after_rows(t, s.waits, g, command, entry[BANK])))
-    s.counters.causes[g, group[LAST_CAUSE]] += columns - last
-    s.counters.causes[g, REFRESH_CAUSE if group[SAW_REFRESH] else ROW_CAUSE] += rows - columns
-    s.counters.causes[g, BARRIER_CAUSE if group[SAW_BARRIER] else OTHER_CAUSE] += now - rows
-    group[LAST_COLUMN] = now
-    group[LAST_CAUSE] = t.command[command, CAUSE]
-    group[SAW_REFRESH] = group[SAW_BARRIER] = 0
+    opened = min(now, max(columns, ready_after_rows(t, c, command, c[e + BANK])))
+    c[causes + c[v + LAST_CAUSE]] += columns - last
+    c[causes + (REFRESH_CAUSE if c[v + SAW_REFRESH] else ROW_CAUSE)] += opened - columns
+    c[causes + (BARRIER_CAUSE if c[v + SAW_BARRIER] else OTHER_CAUSE)] += now - opened
+    c[v + LAST_COLUMN] = now
+    c[v + LAST_CAUSE] = command_field(t, command, CAUSE)
+    c[v + SAW_REFRESH] = 0
+    c[v + SAW_BARRIER] = 0
 
 
 # Scheduling
 
 
 @part
-def _refresh_command(t: Tables, s: State, g: int) -> int:
+def _refresh_path(t: Ints, c: Ints) -> int:
+    """The address of the refresh at the head."""
+    return t[BANKS] + c[t[SCALARS] + REFRESHED] % t[REFRESH_MEMBERS]
+
+
+@part
+def _refresh_command(t: Ints, c: Ints) -> int:
     """What the refresh at the head needs next: its banks closed, then itself."""
-    refresh = t.refresh[REFRESH_COMMAND]
-    if s.group[g, OPEN_BANKS] == 0:
+    refresh = t[REFRESH_COMMAND]
+    if c[t[SCALARS] + OPEN_BANKS] == 0:
         return refresh
-    path = t.banks + s.group[g, REFRESHED] % t.refresh[REFRESH_MEMBERS]
-    span = t.command[refresh, SPAN]
-    for i in range(t.member_start[span], t.member_start[span + 1]):
-        if s.is_open[g, t.base[span, path] + t.member[i]]:
-            return t.command[refresh, CLOSER]
+    span = command_field(t, refresh, SPAN)
+    base = t[t[BASE_AT] + span * t[PATHS] + _refresh_path(t, c)]
+    start = t[MEMBER_AT] + span
+    for i in range(t[start], t[start + 1]):
+        if c[t[OPEN] + base + t[i]]:
+            return command_field(t, refresh, CLOSER)
     return refresh
 
 
 @part
-def _refresh_ready_at(t: Tables, s: State, g: int, command: int) -> int:
-    path = t.banks + s.group[g, REFRESHED] % t.refresh[REFRESH_MEMBERS]
-    operands = s.operands[g, 0]
-    return max(
-        ready_after_columns(t, s.waits, g, command, path, operands),
-        ready_after_rows(t, s.waits, g, command, path),
-    )
+def _refresh_ready_at(t: Ints, c: Ints) -> int:
+    command, path = _refresh_command(t, c), _refresh_path(t, c)
+    columns = ready_after_columns(t, c, command, path, t[ENTRIES] + OPERAND)
+    return max(columns, ready_after_rows(t, c, command, path))
 
 
 @part
-def _host_queue(t: Tables, s: State, g: int) -> int:
+def _host_queue(t: Ints, c: Ints) -> int:
     """Reads, or writes while their queue drains."""
-    reads, writes = s.length[g, READ_QUEUE], s.length[g, WRITE_QUEUE]
-    if s.group[g, DRAINS_WRITES] == 0:
-        if writes >= t.queue[DRAIN_START] or reads == 0:
-            s.group[g, DRAINS_WRITES] = 1
-    elif writes <= t.queue[DRAIN_STOP] and reads > 0:
-        s.group[g, DRAINS_WRITES] = 0
-    return WRITE_QUEUE if s.group[g, DRAINS_WRITES] else READ_QUEUE
+    reads, writes = _length(t, c, READ_QUEUE), _length(t, c, WRITE_QUEUE)
+    at = t[SCALARS] + DRAINS_WRITES
+    if c[at] == 0:
+        if writes >= t[DRAIN_START] or reads == 0:
+            c[at] = 1
+    elif writes <= t[DRAIN_STOP] and reads > 0:
+        c[at] = 0
+    return WRITE_QUEUE if c[at] else READ_QUEUE
 
 
 @part
-def _closes_active(t: Tables, s: State, g: int, e: int) -> bool:
+def _closes_active(t: Ints, c: Ints, e: int) -> bool:
     """Whether an entry's next command would close the bank of a request that has just opened it."""
-    if t.command[s.entry[g, e, NEXT], CLOSES] == 0:
+    if command_field(t, c[e + NEXT], CLOSES) == 0:
         return False
-    for i in range(s.length[g, ACTIVE_QUEUE]):
-        if s.entry[g, s.queue[g, ACTIVE_QUEUE, i], BANK] == s.entry[g, e, BANK]:
+    for i in range(_length(t, c, ACTIVE_QUEUE)):
+        if c[_item(t, c, ACTIVE_QUEUE, i) + BANK] == c[e + BANK]:
             return True
     return False
 
 
 @part
-def _suits(t: Tables, command: int, taken: int) -> bool:
-    """Whether a second command may join one that took the bus `taken` in the same cycle."""
-    bus = t.command[command, BUS]
+def _may_go(t: Ints, c: Ints, rows: Rows, now: int, e: int, taken: int) -> bool:
+    """Whether an entry is ready, and its next command's bus free: see `_suits`."""
+    return e != NONE and _ready_at(t, c, rows, e) <= now and _suits(t, c[e + NEXT], taken)
+
+
+@part
+def _suits(t: Ints, command: int, taken: int) -> bool:
+    """Whether a command may join one of the same cycle that took the bus `taken`, if any did."""
+    if taken == NONE:
+        return True
+    bus = command_field(t, command, BUS)
     return bus not in (NO_BUS, taken) and taken != NO_BUS
 
 
 @part
-def _is_ready(t: Tables, s: State, g: int, e: int) -> bool:
-    return _ready_at(t, s, g, e) <= s.shared[NOW]
+def _schedule(t: Ints, c: Ints, rows: Rows, now: int, taken: int) -> tuple[int, int]:
+    """The queue and the entry that go next; an entry may still be refused by `_closes_active`.
+
+    A refresh that waits for its first command keeps all others waiting, except column commands
+    that are second to a row command.
+    """
+    v = t[SCALARS]
+    e = _pick(t, c, rows, now, ACTIVE_QUEUE)
+    if _may_go(t, c, rows, now, e, taken):
+        return ACTIVE_QUEUE, e
+    if c[v + REFRESHES] > 0 and _suits(t, _refresh_command(t, c), taken):
+        if _refresh_ready_at(t, c) <= now:
+            c[v + SERVES_PIM] = 0
+        return REFRESH_QUEUE, NONE
+    c[v + SERVES_PIM] = 0
+    e = _pick(t, c, rows, now, PIM_QUEUE)
+    if _may_go(t, c, rows, now, e, taken):
+        c[v + SERVES_PIM] = 1
+        return PIM_QUEUE, e
+    queue = _host_queue(t, c)
+    e = _pick(t, c, rows, now, queue)
+    if _may_go(t, c, rows, now, e, taken):
+        return queue, e
+    return NONE, NONE
 
 
 @part
-def _schedule_first(t: Tables, s: State, g: int) -> tuple[int, int, bool]:
-    """Queue and entry to look at, and whether anything was found; else whom the blame falls on."""
-    e = _pick(t, s, g, ACTIVE_QUEUE)
-    if e != NONE and _is_ready(t, s, g, e):
-        return ACTIVE_QUEUE, e, not _closes_active(t, s, g, e)
-    if s.group[g, REFRESHES] > 0:
-        found = _refresh_ready_at(t, s, g, _refresh_command(t, s, g)) <= s.shared[NOW]
-        if found:
-            s.group[g, SERVES_PIM] = 0
-        return REFRESH_QUEUE, NONE, found
-    s.group[g, SERVES_PIM] = 0
-    queue = PIM_QUEUE
-    e = _pick(t, s, g, PIM_QUEUE)
-    if e != NONE and _is_ready(t, s, g, e):
-        s.group[g, SERVES_PIM] = 1
-        return queue, e, not _closes_active(t, s, g, e)
-    queue = _host_queue(t, s, g)
-    e = _pick(t, s, g, queue)
-    if e != NONE and _is_ready(t, s, g, e):
-        return queue, e, not _closes_active(t, s, g, e)
-    return NONE, NONE, False
-
-
-@part
-def _schedule_second(t: Tables, s: State, g: int, taken: int) -> tuple[int, int, bool]:
-    """As the first, for a command of the bus that is not taken."""
-    e = _pick(t, s, g, ACTIVE_QUEUE)
-    if e != NONE and _is_ready(t, s, g, e) and _suits(t, s.entry[g, e, NEXT], taken):
-        return ACTIVE_QUEUE, e, not _closes_active(t, s, g, e)
-    if s.group[g, REFRESHES] > 0:
-        command = _refresh_command(t, s, g)
-        if _suits(t, command, taken):
-            found = _refresh_ready_at(t, s, g, command) <= s.shared[NOW]
-            if found:
-                s.group[g, SERVES_PIM] = 0
-            return REFRESH_QUEUE, NONE, found
-    s.group[g, SERVES_PIM] = 0
-    queue = PIM_QUEUE
-    e = _pick(t, s, g, PIM_QUEUE)
-    if e != NONE and _suits(t, s.entry[g, e, NEXT], taken) and _is_ready(t, s, g, e):
-        s.group[g, SERVES_PIM] = 1
-        return queue, e, not _closes_active(t, s, g, e)
-    queue = _host_queue(t, s, g)
-    e = _pick(t, s, g, queue)
-    if e != NONE and _suits(t, s.entry[g, e, NEXT], taken) and _is_ready(t, s, g, e):
-        return queue, e, not _closes_active(t, s, g, e)
-    return NONE, NONE, False
-
-
-@part
-def _bus_taken(t: Tables, s: State, g: int, queue: int, e: int) -> int:
+def _serve_found(t: Ints, c: Ints, rows: Rows, now: int, queue: int, e: int) -> bool:
+    """Serve what was found, if it may go; whether it did."""
+    if queue == NONE:
+        return False
     if queue == REFRESH_QUEUE:
-        return t.command[_refresh_command(t, s, g), BUS]
-    return t.command[s.entry[g, e, NEXT], BUS]
+        if _refresh_ready_at(t, c) > now:
+            return False
+        _serve_refresh(t, c, rows, now)
+        return True
+    if _closes_active(t, c, e):
+        return False
+    _serve(t, c, rows, now, queue, e)
+    return True
 
 
 @part
-def _serve_from(t: Tables, s: State, g: int, queue: int, e: int) -> None:
-    if queue == REFRESH_QUEUE:
-        _serve_refresh(t, s, g, _refresh_command(t, s, g))
-    else:
-        _serve(t, s, g, queue, e)
+def _next_of(t: Ints, c: Ints, queue: int, e: int) -> int:
+    """The command that `_serve_found` would issue."""
+    return _refresh_command(t, c) if queue == REFRESH_QUEUE else c[e + NEXT]
 
 
 @part
-def _tick(t: Tables, s: State, g: int) -> None:
-    """One cycle of one group's controller."""
-    group = s.group[g]
-    now = s.shared[NOW]
-    if now >= group[REFRESH_DUE]:
-        group[REFRESHES] += t.refresh[REFRESH_MEMBERS]
-        group[REFRESH_DUE] += t.refresh[REFRESH_INTERVAL]
-    queue, e, found = _schedule_first(t, s, g)
-    issued = found
-    if queue != NONE:  # else the second would find as little
-        taken = _bus_taken(t, s, g, queue, e)
-        if found:
-            _serve_from(t, s, g, queue, e)
-        queue, e, found = _schedule_second(t, s, g, taken)
-        if found:
-            _serve_from(t, s, g, queue, e)
+def _tick(
+    t: Ints, c: Ints, rows: Rows, shared: Ints, log: Ints, group: int
+) -> None:
+    """One cycle of one group's controller: at most one command of each bus."""
+    v, now = t[SCALARS], shared[NOW]
+    if now >= c[v + REFRESH_DUE]:
+        c[v + REFRESHES] += t[REFRESH_MEMBERS]
+        c[v + REFRESH_DUE] += t[REFRESH_INTERVAL]
+    issued = False
+    taken = NONE
+    for _ in range(2):
+        queue, e = _schedule(t, c, rows, now, taken)
+        if queue == NONE:
+            break  # a second look would find as little
+        command = _next_of(t, c, queue, e)
+        taken = command_field(t, command, BUS)
+        path = _refresh_path(t, c) if queue == REFRESH_QUEUE else c[e + BANK]
+        if _serve_found(t, c, rows, now, queue, e):
             issued = True
-    group[WAKE] = now + 1 if issued else _wake(t, s, g)
+            if len(log) > 0:
+                _write_log(t, c, log, shared, group, command, path, e)
+    c[v + WAKE] = now + 1 if issued else _wake(t, c, rows, now)
 
 
 @part
-def _wake(t: Tables, s: State, g: int) -> int:
+def _write_log(
+    t: Ints, c: Ints, log: Ints, shared: Ints, group: int, command: int, path: int, e: int
+) -> None:
+    """Log a command; its entry, though discarded, still holds what it was for."""
+    line = shared[LOGGED]
+    shared[LOGGED] += 1
+    log[line] = NONE
+    log[line, rq.LOG_CYCLE] = shared[NOW]
+    log[line, rq.LOG_COMMAND] = command
+    log[line, rq.LOG_GROUP] = group
+    span = command_field(t, command, SPAN)
+    log[line, rq.LOG_BANK] = t[t[BASE_AT] + span * t[PATHS] + path]
+    if e == NONE:
+        return
+    log[line, rq.LOG_BANK] = path
+    log[line, rq.LOG_ROW] = c[e + ROW]
+    if command == c[e + COMMAND]:
+        log[line, rq.LOG_COLUMN] = c[e + COLUMN]
+        for k in range(t[OPERANDS]):
+            log[line, rq.LOG_OPERAND + k] = c[e + OPERAND + k]
+
+
+@part
+def _wake(t: Ints, c: Ints, rows: Rows, now: int) -> int:
     """The next cycle in which an idle group may find something to do."""
-    now = s.shared[NOW]
-    result = s.group[g, REFRESH_DUE]
+    v = t[SCALARS]
+    result = c[v + REFRESH_DUE]
     for queue in range(QUEUES):
-        for i in range(s.length[g, queue]):
-            at = _ready_at(t, s, g, s.queue[g, queue, i])
+        least = _least_ready_at(t, c, rows, queue)
+        if least > now:
+            result = min(result, least)
+            continue
+        for i in range(_length(t, c, queue)):
+            at = _ready_at(t, c, rows, _item(t, c, queue, i))
             if at > now:
                 result = min(result, at)
-    if s.group[g, REFRESHES] > 0:
-        at = _refresh_ready_at(t, s, g, _refresh_command(t, s, g))
+    if c[v + REFRESHES] > 0:
+        at = _refresh_ready_at(t, c)
         if at > now:
             result = min(result, at)
     return result
@@ -717,61 +769,67 @@ def _wake(t: Tables, s: State, g: int) -> int:
 
 
 @part
-def _is_stuck(t: Tables, s: State, g: int) -> bool:
-    return not _is_idle(s, g) and s.shared[NOW] - s.group[g, PROGRESS] > t.patience
+def _is_stuck(t: Ints, c: Ints, now: int) -> bool:
+    return not _is_idle(t, c) and now - c[t[SCALARS] + PROGRESS] > t[PATIENCE]
 
 
 @part
-def _end(s: State) -> int:
+def _end(t: Ints, groups: Ints, now: int) -> int:
     """The cycle in which all groups are done, or NEVER if some have work left."""
-    end = s.shared[NOW]
-    due = NEVER
-    for g in range(len(s.group)):
-        if not _is_idle(s, g) or s.group[g, REFRESHES] > 0:
+    v = t[SCALARS]
+    end, due = now, NEVER
+    for g in range(len(groups)):
+        if not _is_idle(t, groups[g]) or groups[g, v + REFRESHES] > 0:
             return NEVER
-        end = max(end, s.group[g, LAST_RETURN], s.group[g, COMPLETED])
-        due = min(due, s.group[g, REFRESH_DUE])
+        end = max(end, groups[g, v + LAST_RETURN], groups[g, v + COMPLETED])
+        due = min(due, groups[g, v + REFRESH_DUE])
     return end if due > end else NEVER
 
 
 @part
-def _next_cycle(s: State) -> int:
-    result = s.shared[FRONTEND_AT]
-    for g in range(len(s.group)):
-        result = min(result, s.group[g, WAKE])
+def _next_cycle(t: Ints, groups: Ints, shared: Ints) -> int:
+    result = shared[FRONTEND_AT]
+    for g in range(len(groups)):
+        result = min(result, groups[g, t[SCALARS] + WAKE])
     return result
 
 
-def run(t: Tables, s: State, requests: Requests, last: bool) -> int:
+def run(
+    t: Ints, groups: Ints, rows: Rows, shared: Ints, log: Ints, requests: Ints, last: bool
+) -> int:
     """Simulate until the requests are used up, or to the end if they are the last.
 
+    Args:
+        t: tables; groups, rows, shared: the state, see State.
+        log: receives the commands; `shared[LOGGED]` are in it.
+        requests: a block of the stream.
+        last: whether it is the last block.
+
     Returns:
-        NEEDS_INPUT: the next block may come, from position 0. DONE: `shared[END]` has the end.
-        STUCK: some group will never finish. LOG_FULL: to be called again with the same requests.
+        NEEDS_INPUT: the next block may come. DONE: `shared[END]` has the end. STUCK: some group
+        will never finish. LOG_FULL: empty the log and call again with the same requests.
     """
-    count = len(requests.command)
-    room = len(s.log.entries)
     while True:
-        if room > 0 and s.log.count[0] + 2 * len(s.group) > room:
-            return LOG_FULL
-        now = s.shared[NOW]
-        if s.shared[FRONTEND_AT] <= now:
-            if _send_all(t, s, requests) and not last:
-                s.shared[POSITION] = 0
-                return NEEDS_INPUT
-            s.shared[FRONTEND_AT] = NEVER
-        for g in range(len(s.group)):
-            if s.group[g, WAKE] <= now:
-                _tick(t, s, g)
-                if _is_stuck(t, s, g):
-                    return STUCK
-        blocked = s.shared[BLOCKED]
-        if blocked != NONE and s.group[blocked, CHANGED] == now:
-            s.shared[FRONTEND_AT] = now + 1
-        if s.shared[POSITION] == count and last:
-            s.shared[END] = _end(s)
-            if s.shared[END] != NEVER:
-                return DONE
-        s.shared[NOW] = _next_cycle(s)
-        if s.shared[NOW] == NEVER:
-            return STUCK
+        if len(log) > 0 and shared[LOGGED] + 2 * len(groups) > len(log):
+            return rq.LOG_FULL
+        now = shared[NOW]
+        if shared[FRONTEND_AT] <= now:
+            if _send_all(t, groups, shared, requests) and not last:
+                shared[POSITION] = 0
+                return rq.NEEDS_INPUT
+            shared[FRONTEND_AT] = NEVER
+        for g in range(len(groups)):
+            if groups[g, t[SCALARS] + WAKE] <= now:
+                _tick(t, groups[g], rows[g], shared, log, g)
+                if _is_stuck(t, groups[g], now):
+                    return rq.STUCK
+        blocked = shared[BLOCKED]
+        if blocked != NONE and groups[blocked, t[SCALARS] + CHANGED] == now:
+            shared[FRONTEND_AT] = now + 1
+        if shared[POSITION] == len(requests) and last:
+            shared[END] = _end(t, groups, now)
+            if shared[END] != NEVER:
+                return rq.DONE
+        shared[NOW] = _next_cycle(t, groups, shared)
+        if shared[NOW] == NEVER:
+            return rq.STUCK

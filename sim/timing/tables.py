@@ -2,17 +2,16 @@
 
 All state between commands is an array of earliest cycles per group. A *slot* of it stands for one
 member of a level and one set of commands that must wait there; tables say, per command and path,
-which slots bind it (`watch`) and which it raises (`raise`). A *path* is an address down to the
+which slots bind it (watch) and which it raises. A *path* is an address down to the
 bank, or that of a refresh, which ends at the level that the refresh is per.
 
 How far a command reaches depends on the controller's policy: in-order binds, and is bound, at every
 member that a command spans; fr-fcfs, as the published simulator, only along the address itself.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import prod
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,12 +51,9 @@ READS, WRITES, BARS, PIM = range(4)
 """Roles of a command in the controller."""
 _ROLE_OF_KIND = {"host_read": READS, "host_write": WRITES, "barrier": BARS}
 
-# Columns of Tables.command.
+# Fields of a command in the tables.
 BUS, CAUSE, ROLE, NEEDS_ROW, OPENS, CLOSES, SPAN, OPENER, CLOSER, COMPLETION = range(10)
-
-# Columns of Tables.window_raise and of Tables.entry_watch and entry_raise.
-RING, RING_SLOT, RING_LATENCY, RING_SIZE = range(4)
-ENTRY_SLOT, ENTRY_OPERAND, ENTRY_LATENCY = range(3)
+COMMAND_FIELDS = 10
 
 WHOLE_FILE = -1
 """Operand position of a command that uses all entries of a register file at once."""
@@ -67,80 +63,84 @@ ANY_ENTRY, ALL_ENTRIES, FIRST_ENTRY = range(3)
 NEVER = 1 << 60
 """A cycle that does not come."""
 
-
-class Tables(NamedTuple):
-    """The tables of one device; `start` arrays delimit the rows of a command and path."""
-
-    paths: int
-    banks: int
-    command: Ints
-    """Shape (commands, 10): the columns named above."""
-    watch_start: Ints
-    """Shape (2 * commands * paths + 1): per command and path first what column commands raise,
-    then what row commands do."""
-    watch: Ints
-    raise_start: Ints
-    raised: Ints
-    """Shape (n, 2): slot and latency."""
-    window_start: Ints
-    window_raise: Ints
-    """Shape (n, 4): ring, slot, latency, commands that the ring holds."""
-    entry_watch_start: Ints
-    entry_watch: Ints
-    """Shape (n, 2): first slot and operand position."""
-    entry_raise_start: Ints
-    entry_raise: Ints
-    """Shape (n, 3): first slot, operand position, latency."""
-    base: Ints
-    """Shape (span sets, paths): the first bank of those that a command with the path acts on."""
-    member_start: Ints
-    member: Ints
-    """Per span set the offsets from the base to all banks acted on, ascending."""
-    union: Ints
-    """Shape (span sets, span sets): the span set that spans what either does."""
-    refresh: Ints
-    """Command, interval, members; command -1 for a device without refresh."""
-    queue: Ints
-    """Window, write drain start and stop, forwarding, keeps rows."""
-    patience: int
-    """Cycles without a finished request after which the controller is stuck for good."""
+# The tables are one array, so that kernels pass it round in registers. It begins with these values;
+# those whose names end in _AT are the places where a table begins.
+(
+    PATHS,
+    BANKS,
+    COMMANDS,
+    OPERANDS,
+    WINDOW,
+    DRAIN_START,
+    DRAIN_STOP,
+    FORWARDING,
+    KEEPS_ROWS,
+    PATIENCE,  # cycles without a finished request after which a controller is stuck for good
+    REFRESH_COMMAND,  # -1 for a device without refresh
+    REFRESH_INTERVAL,
+    REFRESH_MEMBERS,
+    COMMAND_AT,  # per command its fields
+    WATCH_AT,  # per command and path the places of three lists of slots: see _Compiler.watch
+    ENTRY_WATCH_AT,  # .. of slots and operand positions
+    RAISE_AT,  # .. of slots and latencies
+    WINDOW_RAISE_AT,  # .. of ring, slot, latency, commands that the ring counts
+    ENTRY_RAISE_AT,  # .. of slot, operand position, latency
+    BASE_AT,  # per span set and path the first bank of those acted on
+    MEMBER_AT,  # per span set the places of its list of offsets from the base to all banks, ascending
+    UNION_AT,  # per two span sets the one that spans what either does
+    COUNTS_AT,  # in a group's state: commands issued, by number
+    CAUSES_AT,  # .. cycles by cause
+    ENGINE_AT,  # .. the engine's own
+) = range(25)
+ENGINE_PLACES = 10
+HEADER = ENGINE_AT + ENGINE_PLACES
 
 
 @dataclass(frozen=True)
 class Model:
-    """A device, its tables, and the sizes of the state that goes with them."""
+    """A device and its tables.
+
+    The state of a group is one array, too: the slots and rings of constraints, the counters, and
+    from `state` on what an engine adds.
+    """
 
     device: Device
-    tables: Tables
+    tables: Ints
     names: tuple[str, ...]
     """Commands in the order of their numbers."""
-    slots: int
-    rings: int
-    ring_size: int
-    operands: int
-    """Index operands of the command that has most; at least one column."""
+    state: int
+    """Words of state that all engines have."""
 
+    def with_engine(self, sizes: Sequence[int]) -> tuple[Ints, int]:
+        """Tables that know where an engine's parts of the state are, and the state's whole size."""
+        tables = self.tables.copy()
+        places = self.state + np.cumsum([0, *sizes])
+        tables[ENGINE_AT : ENGINE_AT + len(sizes)] = places[:-1]
+        return tables, int(places[-1])
 
-REFRESH_COMMAND, REFRESH_INTERVAL, REFRESH_MEMBERS = range(3)
-QUEUE_WINDOW, DRAIN_START, DRAIN_STOP, FORWARDING, KEEPS_ROWS = range(5)
+    @property
+    def operands(self) -> int:
+        """Index operands of the command that has most."""
+        return int(self.tables[OPERANDS])
 
 
 @dataclass
 class _Lists:
     """Rows gathered per command and path, to be laid out one after the other."""
 
-    width: int
     rows: dict[int, list[tuple[int, ...]]] = field(default_factory=dict[int, list[tuple[int, ...]]])
 
     def add(self, key: int, row: tuple[int, ...]) -> None:
         self.rows.setdefault(key, []).append(row)
 
-    def laid_out(self, keys: int) -> tuple[Ints, Ints]:
-        start = np.zeros(keys + 1, np.int64)
-        for key, rows in self.rows.items():
-            start[key + 1] = len(rows)
-        flat = [row for key in sorted(self.rows) for row in self.rows[key]]
-        return np.cumsum(start), np.array(flat, np.int64).reshape(len(flat), self.width)
+    def laid_out(self, keys: int, place: int) -> list[int]:
+        """Where the rows of each key begin, one more for the end, and the rows; from `place` on."""
+        starts: list[int] = []
+        words: list[int] = []
+        for key in range(keys):
+            starts.append(place + keys + 1 + len(words))
+            words += [word for row in self.rows.get(key, ()) for word in row]
+        return [*starts, place + keys + 1 + len(words), *words]
 
 
 class _Geometry:
@@ -196,6 +196,12 @@ def compiled(device: Device) -> Model:
 
 
 class _Compiler:
+    """Gathers the lists of every command and path.
+
+    `watch` has two lists for each: the slots that column commands raise, then those that row
+    commands do, so that an engine can tell on which of them a command waits.
+    """
+
     def __init__(self, device: Device) -> None:
         self.device = device
         self.geometry = _Geometry(device)
@@ -204,39 +210,33 @@ class _Compiler:
         self.everywhere = device.controller.policy == "in-order"
         self.banks = device.cores
         self.path_count = len(self.geometry.paths)
-        self.watch = _Lists(1)
-        self.raised = _Lists(2)
-        self.windows = _Lists(4)
-        self.entry_watch = _Lists(2)
-        self.entry_raise = _Lists(3)
+        self.watch = _Lists()
+        self.raised = _Lists()
+        self.windows = _Lists()
+        self.entry_watch = _Lists()
+        self.entry_raise = _Lists()
         self.slot_of: dict[object, int] = {}
         self.slots = 0
-        self.rings = 0
-        self.ring_size = 1
+        self.ring_words = 0
 
     def model(self) -> Model:
-        for row in self.device.timing.constraints:
-            self._constraint(row)
-        return Model(
-            self.device,
-            self._tables(),
-            self.names,
-            max(self.slots, 1),
-            max(self.rings, 1),
-            self.ring_size,
-            max([1, *(len(c.operands) for c in self.device.commands.values())]),
-        )
+        rows = self.device.timing.constraints
+        for row in rows:
+            self._watch_slots(row)
+        for row in rows:
+            self._raise_slots(row)
+        counters = self.slots + self.ring_words
+        state = counters + len(self.names) + len(CAUSES)
+        return Model(self.device, self._tables(counters), self.names, state)
 
-    def _constraint(self, row: Constraint) -> None:
+    def _parts(self, row: Constraint) -> Iterator[tuple[list[str], frozenset[str], bool]]:
+        """Preceding commands of one bus, the following ones that heed the row, and which bus."""
         depth = self.geometry.depth(row.level)
         following = frozenset(name for name in row.following if self._heeds(name, depth))
-        if not following:
-            return
         for by_row in (False, True):
             preceding = [n for n in row.preceding if self._is_row_command(n) == by_row]
-            if preceding:
-                first = self._slot(row, depth, following, by_row)
-                self._raise(row, depth, preceding, first)
+            if preceding and following:
+                yield preceding, following, by_row
 
     def _heeds(self, name: str, depth: int) -> bool:
         scope = self.device.commands[name].scope
@@ -245,18 +245,19 @@ class _Compiler:
     def _is_row_command(self, name: str) -> bool:
         return self.device.commands[name].kind in ("row", "refresh")
 
-    def _slot(self, row: Constraint, depth: int, following: frozenset[str], by_row: bool) -> int:
-        """The first slot of the level's members; made, and watched, when it is new."""
-        key = (depth, following, row.entry, by_row)
-        if key in self.slot_of:
-            return self.slot_of[key]
-        first = self.slot_of[key] = self.slots
-        self.slots += self.geometry.size(depth) * self._slot_size(row)
-        for name in following:
-            for path in range(self.path_count):
-                for node in self._touched(name, path, depth):
-                    self._watch(row, name, path, first + node * self._slot_size(row), by_row)
-        return first
+    def _watch_slots(self, row: Constraint) -> None:
+        """Give the level's members slots, unless a row before has, and have commands watch them."""
+        depth = self.geometry.depth(row.level)
+        for _, following, by_row in self._parts(row):
+            key = (depth, following, row.entry, by_row)
+            if key in self.slot_of:
+                continue
+            first = self.slot_of[key] = self.slots
+            self.slots += self.geometry.size(depth) * self._slot_size(row)
+            for name in following:
+                for path in range(self.path_count):
+                    for node in self._touched(name, path, depth):
+                        self._watch(row, name, path, first + node * self._slot_size(row), by_row)
 
     def _slot_size(self, row: Constraint) -> int:
         if row.entry is None:
@@ -270,25 +271,28 @@ class _Compiler:
         else:
             self.entry_watch.add(key, (slot, self._operand(name, row.entry)))
 
-    def _raise(self, row: Constraint, depth: int, preceding: list[str], first: int) -> None:
+    def _raise_slots(self, row: Constraint) -> None:
+        depth = self.geometry.depth(row.level)
+        for preceding, following, by_row in self._parts(row):
+            first = self.slot_of[depth, following, row.entry, by_row]
+            ring = self.slots + self.ring_words
+            if row.window > 1:
+                self.ring_words += self.geometry.size(depth) * (1 + row.window)
+            for name in preceding:
+                for path in range(self.path_count):
+                    for node in self._touched(name, path, depth, row.also_at):
+                        slot = first + node * self._slot_size(row)
+                        self._raise(row, name, path, slot, ring + node * (1 + row.window))
+
+    def _raise(self, row: Constraint, name: str, path: int, slot: int, ring: int) -> None:
+        key = self.number[name] * self.path_count + path
         latency = self.device.timing.cycles(row.latency)
-        first_ring = self.rings
-        if row.window > 1:
-            self.rings += self.geometry.size(depth)
-            self.ring_size = max(self.ring_size, row.window)
-        for name in preceding:
-            for path in range(self.path_count):
-                key = self.number[name] * self.path_count + path
-                for node in self._touched(name, path, depth, row.also_at):
-                    slot = first + node * self._slot_size(row)
-                    if row.entry is not None:
-                        operand = self._operand(name, row.entry)
-                        self.entry_raise.add(key, (slot, operand, latency))
-                    elif row.window > 1:
-                        ring = first_ring + node
-                        self.windows.add(key, (ring, slot, latency, row.window))
-                    else:
-                        self.raised.add(key, (slot, latency))
+        if row.entry is not None:
+            self.entry_raise.add(key, (slot, self._operand(name, row.entry), latency))
+        elif row.window > 1:
+            self.windows.add(key, (ring, slot, latency, row.window))
+        else:
+            self.raised.add(key, (slot, latency))
 
     def _touched(
         self, name: str, path: int, depth: int, also_at: dict[str, str] | None = None
@@ -332,37 +336,48 @@ class _Compiler:
 
     # Layout
 
-    def _tables(self) -> Tables:
+    def _tables(self, counters: int) -> Ints:
         keys = len(self.names) * self.path_count
         spans = self._span_sets()
-        base, member_start, member, union = self._spans(spans)
-        watch_start, watch = self.watch.laid_out(2 * keys)
-        raise_start, raised = self.raised.laid_out(keys)
-        window_start, windows = self.windows.laid_out(keys)
-        entry_watch_start, entry_watch = self.entry_watch.laid_out(keys)
-        entry_raise_start, entry_raise = self.entry_raise.laid_out(keys)
-        return Tables(
+        base, members, union = self._spans(spans)
+        fields = [word for name in self.names for word in self._command(name, spans)]
+        lists = {
+            WATCH_AT: (self.watch, 2 * keys),
+            ENTRY_WATCH_AT: (self.entry_watch, keys),
+            RAISE_AT: (self.raised, keys),
+            WINDOW_RAISE_AT: (self.windows, keys),
+            ENTRY_RAISE_AT: (self.entry_raise, keys),
+            MEMBER_AT: (members, len(spans)),
+        }
+        words = [*self._header(), *[0] * (HEADER - COMMAND_AT)]
+        words[COUNTS_AT], words[CAUSES_AT] = counters, counters + len(self.names)
+        for place, plain in ((COMMAND_AT, fields), (BASE_AT, base), (UNION_AT, union)):
+            words[place] = len(words)
+            words += plain
+        for place, (rows, count) in lists.items():
+            words[place] = len(words)
+            words += rows.laid_out(count, len(words))
+        return np.array(words, np.int64)
+
+    def _header(self) -> list[int]:
+        """The values before the first place."""
+        controller = self.device.controller
+        drain = controller.write_drain
+        start, stop = (controller.window, 0) if drain is None else (drain.start, drain.stop)
+        operands = max(len(c.operands) for c in self.device.commands.values())
+        return [
             self.path_count,
             self.banks,
-            np.array([self._command(name, spans) for name in self.names], np.int64),
-            watch_start,
-            watch.reshape(-1),
-            raise_start,
-            raised,
-            window_start,
-            windows,
-            entry_watch_start,
-            entry_watch,
-            entry_raise_start,
-            entry_raise,
-            base,
-            member_start,
-            member,
-            union,
-            np.array(self._refresh(), np.int64),
-            np.array(self._queue(), np.int64),
+            len(self.names),
+            operands,
+            controller.window,
+            start,
+            stop,
+            controller.forwarding,
+            controller.keeps_rows,
             self._patience(),
-        )
+            *self._refresh(),
+        ]
 
     def _command(self, name: str, spans: dict[frozenset[int], int]) -> list[int]:
         command = self.device.commands[name]
@@ -398,25 +413,21 @@ class _Compiler:
                 return {levels: i for i, levels in enumerate(sorted(found, key=sorted))}
             found = unions
 
-    def _spans(self, spans: dict[frozenset[int], int]) -> tuple[Ints, Ints, Ints, Ints]:
-        base = np.zeros((len(spans), self.path_count), np.int64)
-        members: list[int] = []
-        start = [0]
-        union = np.zeros((len(spans), len(spans)), np.int64)
-        for levels, i in spans.items():
-            for path, address in enumerate(self.geometry.paths):
-                origin = [
-                    0 if number in levels or number >= len(address) else address[number]
-                    for number in range(len(self.geometry.counts))
+    def _spans(self, spans: dict[frozenset[int], int]) -> tuple[list[int], _Lists, list[int]]:
+        """Per span set and path the base, per span set the members, per two their union."""
+        levels = range(len(self.geometry.counts))
+        base: list[int] = []
+        members = _Lists()
+        for span, number in spans.items():
+            for address in self.geometry.paths:
+                here = [
+                    0 if lv in span or lv >= len(address) else address[lv] for lv in levels
                 ]
-                base[i, path] = self._flat(origin)
-            choices: dict[int, Sequence[int]] = {n: range(self.geometry.counts[n]) for n in levels}
-            zero = [0] * len(self.geometry.counts)
-            members += self.geometry.nodes(zero, len(zero), choices)
-            start.append(len(members))
-            for other, j in spans.items():
-                union[i, j] = spans[levels | other]
-        return base, np.array(start, np.int64), np.array(members, np.int64), union
+                base.append(self._flat(here))
+            choices: dict[int, Sequence[int]] = {lv: range(self.geometry.counts[lv]) for lv in span}
+            for bank in self.geometry.nodes([0] * len(levels), len(levels), choices):
+                members.add(number, (bank,))
+        return base, members, [spans[a | b] for a in spans for b in spans]
 
     def _flat(self, coordinates: Sequence[int]) -> int:
         flat = 0
@@ -431,15 +442,9 @@ class _Compiler:
         interval = self.device.timing.cycles(refresh.interval)
         return [self.number[refresh.command], interval, self.path_count - self.banks]
 
-    def _queue(self) -> list[int]:
-        controller = self.device.controller
-        drain = controller.write_drain
-        start, stop = (controller.window, 0) if drain is None else (drain.start, drain.stop)
-        return [controller.window, start, stop, controller.forwarding, controller.keeps_rows]
-
     def _patience(self) -> int:
         """No chain of waits between two finished requests is as long as four times all latencies."""
         timing = self.device.timing
-        interval = self._refresh()[REFRESH_INTERVAL]
+        interval = self._refresh()[1]
         latencies = sum(timing.cycles(row.latency) for row in timing.constraints)
         return 4 * ((interval if interval < NEVER else 0) + latencies)

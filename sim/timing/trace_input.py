@@ -10,7 +10,15 @@ from numpy.typing import NDArray
 
 from pim_opt.devices import Device
 from pim_opt.sim.timing.jit import compiled
-from pim_opt.sim.timing.requests import UNKNOWN, Requests
+from pim_opt.sim.timing.requests import (
+    ADDRESS,
+    BANK,
+    COLUMN,
+    COMMAND,
+    GROUP,
+    ROW,
+    empty_requests,
+)
 from pim_opt.sim.timing.tables import Ints, Model
 
 Bytes = NDArray[np.uint8]
@@ -135,7 +143,7 @@ class TraceReader:
         self._lengths = np.array([len(t) for t in self._known], np.int64)
         self._decoder = _Decoder(model.device)
 
-    def read(self, chunks: Iterable[bytes]) -> Iterator[Requests]:
+    def read(self, chunks: Iterable[bytes]) -> Iterator[Ints]:
         """Blocks of requests from pieces of text, which may end anywhere.
 
         Raises:
@@ -150,7 +158,7 @@ class TraceReader:
         if rest:
             yield self._block(rest + b"\n")
 
-    def _block(self, data: bytes) -> Requests:
+    def _block(self, data: bytes) -> Ints:
         text = np.frombuffer(data, np.uint8)
         lines = data.count(b"\n")
         which, address = np.empty(lines, np.int64), np.empty(lines, np.int64)
@@ -160,7 +168,10 @@ class TraceReader:
         if verdict != GOOD:
             raise self._error(data, count, verdict, at)
         self._lines += count
-        return self._decoder.requests(self._command[which], address, self._model.operands)
+        requests = empty_requests(self._model, lines)
+        requests[:, COMMAND] = self._command[which]
+        self._decoder.decode(address, requests)
+        return requests
 
     def _error(self, data: bytes, count: int, verdict: int, at: int) -> TraceError:
         start = data.rfind(b"\n", 0, at) + 1
@@ -199,15 +210,18 @@ class _Decoder:
         self._shift += bits
         return position, (1 << bits) - 1
 
-    def requests(self, command: Ints, address: Ints, operands: int) -> Requests:
-        column, row, group = (_cut(address, f) for f in (self._column, self._row, self._group))
+    def decode(self, address: Ints, requests: Ints) -> None:
+        """Fill in the address of a block of requests, and what it says."""
+        requests[:, ADDRESS] = address
+        requests[:, COLUMN] = _cut(address, self._column)
+        requests[:, ROW] = _cut(address, self._row)
+        requests[:, GROUP] = _cut(address, self._group)
         bank = np.zeros_like(address)
         weight = 1
         for field, level in zip(self._levels, reversed(self._device.core_levels), strict=True):
             bank += _cut(address, field) * weight
             weight *= level.count
-        unknown = np.full((len(address), operands), UNKNOWN, np.int64)
-        return Requests(command, group, bank, row, column, address, unknown)
+        requests[:, BANK] = bank
 
 
 def _cut(address: Ints, field: tuple[int, int]) -> Ints:
