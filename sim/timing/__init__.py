@@ -1,0 +1,12 @@
+"""Cycle-level simulation of command streams, by what a device file says of its timing.
+
+`simulate_program` and `simulate_trace` are the way in. Tables of the device (`tables`) drive two
+engines, one for each controller policy (`in_order`, `fr_fcfs`), which read blocks of requests
+(`program_input`, `trace_input`).
+"""
+
+from pim_opt.sim.timing.result import Result
+from pim_opt.sim.timing.simulate import TimingError, simulate_program, simulate_trace
+from pim_opt.sim.timing.trace_input import TraceError
+
+__all__ = ["Result", "TimingError", "TraceError", "simulate_program", "simulate_trace"]

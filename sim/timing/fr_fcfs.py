@@ -268,7 +268,7 @@ def _length(t: Ints, c: Ints, queue: int) -> int:
 
 
 @part
-def _item(t: Ints, c: Ints, queue: int, i: int) -> int:
+def item(t: Ints, c: Ints, queue: int, i: int) -> int:
     return c[t[ITEMS] + queue * t[WINDOW] + i]
 
 
@@ -301,7 +301,7 @@ def _least_ready_at(t: Ints, c: Ints, rows: Rows, queue: int) -> int:
             return result
     last_command, last_bank, last_ready = NONE, NONE, 0
     for i in range(first, length):
-        e = _item(t, c, queue, i)
+        e = item(t, c, queue, i)
         command = _next_command(t, c, rows, e)
         if command == last_command and c[e + BANK] == last_bank and not _has_entries(t, command):
             c[e + READY] = last_ready
@@ -332,7 +332,7 @@ def _is_hit(t: Ints, c: Ints, rows: Rows, e: int) -> bool:
 @part
 def _bank_has_hit(t: Ints, c: Ints, rows: Rows, queue: int, bank: int) -> bool:
     for i in range(_length(t, c, queue)):
-        e = _item(t, c, queue, i)
+        e = item(t, c, queue, i)
         if c[e + BANK] == bank and _is_hit(t, c, rows, e):
             return True
     return False
@@ -370,7 +370,7 @@ def _discard(t: Ints, c: Ints, e: int) -> None:
 @part
 def _pass_barrier(t: Ints, c: Ints, now: int, queue: int) -> None:
     """A barrier at the head has done its work by having waited to enter."""
-    head = _item(t, c, queue, 0)
+    head = item(t, c, queue, 0)
     if command_field(t, c[head + COMMAND], ROLE) == BARS:
         _remove(t, c, now, queue, head)
         _discard(t, c, head)
@@ -389,14 +389,14 @@ def _pick(t: Ints, c: Ints, rows: Rows, now: int, queue: int) -> int:
     length = _length(t, c, queue)
     if length == 0:
         return NONE
-    best = _item(t, c, queue, 0)
+    best = item(t, c, queue, 0)
     if queue != ACTIVE_QUEUE and _least_ready_at(t, c, rows, queue) > now:
         return best
     best_ready = _ready_at(t, c, rows, best) <= now
     for i in range(1, length):
         if best_ready and queue != ACTIVE_QUEUE:
             break  # the others came later
-        e = _item(t, c, queue, i)
+        e = item(t, c, queue, i)
         is_ready = _ready_at(t, c, rows, e) <= now
         if is_ready and not best_ready:
             if _is_hit(t, c, rows, e) or not _bank_has_hit(t, c, rows, queue, c[e + BANK]):
@@ -429,7 +429,7 @@ def _is_idle(t: Ints, c: Ints) -> bool:
 @part
 def _is_being_written(t: Ints, c: Ints, address: int) -> bool:
     for i in range(_length(t, c, WRITE_QUEUE)):
-        if c[_item(t, c, WRITE_QUEUE, i) + ADDRESS] == address:
+        if c[item(t, c, WRITE_QUEUE, i) + ADDRESS] == address:
             return True
     return False
 
@@ -627,7 +627,7 @@ def _closes_active(t: Ints, c: Ints, e: int) -> bool:
     if command_field(t, c[e + NEXT], CLOSES) == 0:
         return False
     for i in range(_length(t, c, ACTIVE_QUEUE)):
-        if c[_item(t, c, ACTIVE_QUEUE, i) + BANK] == c[e + BANK]:
+        if c[item(t, c, ACTIVE_QUEUE, i) + BANK] == c[e + BANK]:
             return True
     return False
 
@@ -755,7 +755,7 @@ def _wake(t: Ints, c: Ints, rows: Rows, now: int) -> int:
             result = min(result, least)
             continue
         for i in range(_length(t, c, queue)):
-            at = _ready_at(t, c, rows, _item(t, c, queue, i))
+            at = _ready_at(t, c, rows, item(t, c, queue, i))
             if at > now:
                 result = min(result, at)
     if c[v + REFRESHES] > 0:

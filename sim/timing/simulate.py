@@ -1,0 +1,320 @@
+"""Runs command streams through the engine that a device's controller asks for."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pim_opt.devices import Device
+from pim_opt.dialects.pim import ProgramOp
+from pim_opt.sim.timing import fr_fcfs, in_order
+from pim_opt.sim.timing import requests as rq
+from pim_opt.sim.timing.jit import compiled
+from pim_opt.sim.timing.program_input import ProgramReader, alike_groups
+from pim_opt.sim.timing.result import Result, structured
+from pim_opt.sim.timing.tables import (
+    CAUSES,
+    CAUSES_AT,
+    COUNTS_AT,
+    OTHER_CAUSE,
+    REFRESH_CAUSE,
+    Ints,
+    Model,
+    compiled as compiled_tables,
+)
+from pim_opt.sim.timing.trace_input import TraceReader, file_chunks, line_chunks
+
+LOG_CAPACITY = 1 << 16
+SHOWN_REQUESTS = 4
+
+
+class TimingError(Exception):
+    """A stream that never ends on its device."""
+
+
+class _Engine(Protocol):
+    """A controller of all groups under way."""
+
+    tables: Ints
+    groups: Ints
+    shared: Ints
+    logged: int
+    """The word of `shared` that counts the log's lines."""
+
+    def run(self, block: Ints, log: Ints, last: bool) -> int: ...
+
+    def cycles(self) -> int: ...
+
+    def hits_and_misses(self) -> tuple[Ints, Ints]: ...
+
+    def causes(self) -> Ints:
+        """Cycles by cause of the group that ends last; their sum is `cycles`."""
+        ...
+
+    def waiting(self) -> Iterator[Ints]:
+        """Requests that wait, as rows of a block without operands."""
+        ...
+
+
+class _FrFcfs:
+    """The published controller."""
+
+    logged = fr_fcfs.LOGGED
+
+    def __init__(self, model: Model, groups: int, *, jit: bool) -> None:
+        self.state = fr_fcfs.new_state(model, groups)
+        self.tables, self.groups, self.shared = (
+            self.state.tables,
+            self.state.groups,
+            self.state.shared,
+        )
+        self._run = compiled(fr_fcfs.run) if jit else fr_fcfs.run
+
+    def run(self, block: Ints, log: Ints, last: bool) -> int:
+        s = self.state
+        return self._run(s.tables, s.groups, s.rows, s.shared, log, block, last)
+
+    def cycles(self) -> int:
+        return int(self.shared[fr_fcfs.END])
+
+    def hits_and_misses(self) -> tuple[Ints, Ints]:
+        return self.state.scalar(fr_fcfs.HITS), self.state.scalar(fr_fcfs.MISSES)
+
+    def causes(self) -> Ints:
+        s = self.state
+        ends = np.maximum(s.scalar(fr_fcfs.LAST_RETURN), s.scalar(fr_fcfs.COMPLETED))
+        critical = int(ends.argmax())
+        causes = _causes(self)[critical].copy()
+        end = min(int(ends[critical]), self.cycles())
+        last = int(s.scalar(fr_fcfs.LAST_COLUMN)[critical])
+        # What follows the last command of all is a refresh that had become due.
+        causes[s.scalar(fr_fcfs.LAST_CAUSE)[critical]] += end - last
+        causes[REFRESH_CAUSE if end > 0 else OTHER_CAUSE] += self.cycles() - end
+        return causes
+
+    def waiting(self) -> Iterator[Ints]:
+        t = self.tables
+        for group in range(len(self.groups)):
+            c = self.groups[group]
+            for queue in range(fr_fcfs.QUEUES):
+                for i in range(c[t[fr_fcfs.LENGTHS] + queue]):
+                    e = fr_fcfs.item(t, c, queue, i)
+                    yield np.array([c[e + fr_fcfs.COMMAND], group, *c[e + 1 : e + 5]])
+
+
+class _InOrder:
+    """The consistent controller."""
+
+    logged = in_order.LOGGED
+
+    def __init__(self, model: Model, groups: int, *, jit: bool) -> None:
+        self.state = in_order.new_state(model, groups)
+        self.tables, self.groups, self.shared = (
+            self.state.tables,
+            self.state.groups,
+            self.state.shared,
+        )
+        self._run = compiled(in_order.run) if jit else in_order.run
+        self._order = np.zeros(0, np.int64)
+
+    def run(self, block: Ints, log: Ints, last: bool) -> int:
+        if len(self._order) < len(block):
+            self._order = np.zeros(len(block), np.int64)
+        return self._run(self.tables, self.groups, self.shared, log, block, self._order, last)
+
+    def cycles(self) -> int:
+        return int(self.shared[in_order.END])
+
+    def hits_and_misses(self) -> tuple[Ints, Ints]:
+        return self.state.scalar(in_order.HITS), self.state.scalar(in_order.MISSES)
+
+    def causes(self) -> Ints:
+        critical = int(self.state.scalar(in_order.MARK).argmax())
+        causes = _causes(self)[critical].copy()
+        causes[OTHER_CAUSE] += self.cycles() - causes.sum()  # the one cycle of an empty stream
+        return causes
+
+    def waiting(self) -> Iterator[Ints]:
+        for group in range(len(self.groups)):
+            c = self.groups[group]
+            head, count = (int(self.state.scalar(w)[group]) for w in (in_order.HEAD, in_order.COUNT))
+            for number in range(head, head + count):
+                r = in_order.place(self.tables, number)
+                yield np.array([c[r + in_order.COMMAND], group, *c[r + 1 : r + 4], 0])
+
+
+def _causes(engine: _Engine) -> Ints:
+    first = int(engine.tables[CAUSES_AT])
+    return engine.groups[:, first : first + len(CAUSES)]
+
+
+def _engine(model: Model, groups: int, *, jit: bool) -> _Engine:
+    if model.device.controller.policy == "in-order":
+        return _InOrder(model, groups, jit=jit)
+    return _FrFcfs(model, groups, jit=jit)
+
+
+@dataclass(frozen=True)
+class _Stream:
+    """Blocks of requests for representatives of groups that are alike."""
+
+    model: Model
+    blocks: Iterable[Ints]
+    alike: Sequence[Sequence[int]]
+    """Per representative the groups that it stands for, itself first."""
+    log: bool
+    jit: bool
+
+    def simulate(self) -> Result:
+        engine = _engine(self.model, len(self.alike), jit=self.jit)
+        log = rq.empty_log(self.model, LOG_CAPACITY if self.log else 0)
+        lines: list[Ints] = []
+        requested = np.zeros((len(self.alike), len(self.model.names)), np.int64)
+        for block, last in _with_last(self.blocks, rq.empty_requests(self.model, 0)):
+            key = block[:, rq.GROUP] * len(self.model.names) + block[:, rq.COMMAND]
+            requested += np.bincount(key, minlength=requested.size).reshape(requested.shape)
+            status = rq.LOG_FULL
+            while status == rq.LOG_FULL:
+                status = engine.run(block, log, last)
+                lines.append(log[: engine.shared[engine.logged]].copy())
+                engine.shared[engine.logged] = 0
+            if status == rq.STUCK:
+                raise TimingError(self._stuck(engine))
+        return self._result(engine, requested, np.concatenate(lines) if self.log else None)
+
+    def _result(self, engine: _Engine, requested: Ints, lines: Ints | None) -> Result:
+        device = self.model.device
+        sizes = np.array([len(groups) for groups in self.alike])
+        first = int(engine.tables[COUNTS_AT])
+        issued = sizes @ engine.groups[:, first : first + len(self.model.names)]
+        commands = {n: int(c) for n, c in zip(self.model.names, issued, strict=True) if c}
+        cycles = engine.cycles()
+        hits, misses = (int(sizes @ counts) for counts in engine.hits_and_misses())
+        all_cycles = cycles * int(sizes.sum())
+        columns = sum(c for n, c in commands.items() if device.command_bus(n) == "column")
+        busy = sum(
+            count * _repeat_interval(device, name)
+            for name, count in commands.items()
+            if device.commands[name].kind == "compute"
+        )
+        return Result(
+            device.name,
+            cycles,
+            round(cycles * device.clock_ps / 1000, 3),
+            self._by_request(sizes @ requested),
+            commands,
+            hits,
+            misses,
+            columns / all_cycles,
+            busy / all_cycles,
+            {name: int(c) for name, c in zip(CAUSES, engine.causes(), strict=True)},
+            None if lines is None else self._log(lines),
+        )
+
+    def _by_request(self, requested: Ints) -> dict[str, int]:
+        result: dict[str, int] = {}
+        for command, count in zip(self.model.device.commands.values(), requested, strict=True):
+            if count and command.trace is not None:
+                result[command.trace] = result.get(command.trace, 0) + int(count)
+        return result
+
+    def _log(self, lines: Ints) -> NDArray[Any]:
+        """The log with the lines of all groups, in the order of cycles."""
+        copies: list[Ints] = []
+        for number, groups in enumerate(self.alike):
+            own = lines[lines[:, rq.LOG_GROUP] == number]
+            for group in groups:
+                copy = own.copy()
+                copy[:, rq.LOG_GROUP] = group
+                copies.append(copy)
+        everything = np.concatenate(copies)
+        return structured(everything[np.argsort(everything[:, rq.LOG_CYCLE], kind="stable")])
+
+    def _stuck(self, engine: _Engine) -> str:
+        waiting = list(engine.waiting())
+        shown = ", ".join(self._request(line) for line in waiting[:SHOWN_REQUESTS])
+        more = len(waiting) - SHOWN_REQUESTS
+        return (
+            f'livelock on device "{self.model.device.name}": {shown}'
+            f"{f' and {more} more requests' if more > 0 else ''} wait for ever for each other's rows"
+        )
+
+    def _request(self, line: Ints) -> str:
+        name = self.model.names[line[rq.COMMAND]]
+        group = self.alike[int(line[rq.GROUP])][0]
+        where = f"{self.model.device.group} {group}, bank {line[rq.BANK]}, row {line[rq.ROW]}"
+        return f"{name} ({where}, column {line[rq.COLUMN]})"
+
+
+def _with_last(blocks: Iterable[Ints], end: Ints) -> Iterator[tuple[Ints, bool]]:
+    """The blocks, then `end` as the last."""
+    for block in blocks:
+        yield block, False
+    yield end, True
+
+
+def _repeat_interval(device: Device, command: str) -> int:
+    """Cycles from a command to the next of its kind, at best."""
+    latencies = (
+        device.timing.cycles(row.latency)
+        for row in device.timing.constraints
+        if command in row.preceding and command in row.following and row.window == 1
+    )
+    return max(latencies, default=1)
+
+
+def simulate_program(
+    program: ProgramOp, device: Device, *, log: bool = False, jit: bool = True, share: bool = True
+) -> Result:
+    """Time a command program.
+
+    Args:
+        program: a verified program for `device`.
+        device: whose controller and constraints hold.
+        log: whether to keep every command issued.
+        jit: whether to run compiled; plain Python gives the same.
+        share: whether one group may stand for others that receive the same commands, where the
+            controller keeps groups apart.
+
+    Raises:
+        TimingError: the program never ends.
+    """
+    model = compiled_tables(device)
+    if share and not device.controller.coupled:
+        alike = alike_groups(program, device.groups)
+    else:
+        alike = [[group] for group in range(device.groups)]
+    reader = ProgramReader(model, [groups[0] for groups in alike])
+    return _Stream(model, reader.read(program), alike, log, jit).simulate()
+
+
+def simulate_trace(
+    trace: Path | Iterable[str],
+    device: Device,
+    *,
+    name: str | None = None,
+    log: bool = False,
+    jit: bool = True,
+) -> Result:
+    """Time a stream of requests in the reference trace format.
+
+    Args:
+        trace: a file, or its lines.
+        device: whose controller and constraints hold.
+        name: of the trace in messages; by default the path.
+        log: whether to keep every command issued.
+        jit: whether to run compiled; plain Python gives the same.
+
+    Raises:
+        OSError: the file cannot be read.
+        TraceError: a line is no request of the device.
+        TimingError: the stream never ends.
+    """
+    model = compiled_tables(device)
+    chunks = file_chunks(trace) if isinstance(trace, Path) else line_chunks(trace)
+    reader = TraceReader(model, name or (str(trace) if isinstance(trace, Path) else "<trace>"), jit=jit)
+    alike = [[group] for group in range(device.groups)]
+    return _Stream(model, reader.read(chunks), alike, log, jit).simulate()
