@@ -15,7 +15,7 @@ def part(function: F) -> F:
     """Mark a function that kernels call."""
     from numba.extending import register_jitable  # noqa: PLC0415
 
-    return cast(F, register_jitable(function))
+    return cast(F, register_jitable(_nrt=False)(function))
 
 
 @cache
@@ -23,4 +23,4 @@ def compiled(kernel: F) -> F:
     """The kernel as machine code, compiled at its first call and kept on disk."""
     from numba import njit  # noqa: PLC0415
 
-    return cast(F, njit(cache=True)(kernel))
+    return cast(F, njit(cache=True, _nrt=False)(kernel))
