@@ -25,7 +25,7 @@ from pim_opt.diagnostics import (
 )
 from pim_opt.dialects import mlir_bridge
 from pim_opt.dialects.diagnostics import place_of, remarks_to
-from pim_opt.dialects.pim import KernelOp
+from pim_opt.dialects.pim import KernelOp, ProgramOp
 from pim_opt.parsing import make_context, parse_module
 from pim_opt.pass_options import expand, make_pass
 from pim_opt.passes.kernel_access import device_named, element_of, kernels, mapping_of, shape_of
@@ -41,6 +41,7 @@ from pim_opt.sim.semantics import (
     run_function,
     tolerances,
 )
+from pim_opt.sim.timing import Result, TimingError, one_after_the_other, simulate_program
 
 Array = NDArray[Any]
 
@@ -66,6 +67,9 @@ class KernelReport:
     """Commands issued by kind; empty unless the kernel was run."""
     rearranged_bytes: int = 0
     """Bytes that commands moved between host, banks and buffers."""
+    cycles: int = 0
+    """What a call takes on the cycle simulator; 0 unless the kernel was run."""
+    time_ns: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -244,6 +248,7 @@ def run(
         levels = PimLevels()
         results = Evaluator(levels.handlers()).evaluate_function(function, arguments)
         allowed = tolerances(function, arguments)
+    timing = _timing(compiled)
     errors = [deviation(a, b) for a, b in zip(results, expected, strict=True)]
     scale = [float(np.abs(np.nan_to_num(e.astype(np.float64))).max(initial=0)) for e in expected]
     # The result that is worst against what it is allowed speaks for all.
@@ -252,7 +257,9 @@ def run(
     )
     return RunReport(
         compiled.device,
-        tuple(_with_execution(k, levels.executions[k.name]) for k in compiled.kernels),
+        tuple(
+            _with_execution(k, levels.executions[k.name], timing[k.name]) for k in compiled.kernels
+        ),
         compiled.host_ops,
         errors[worst],
         max((e / s for e, s in zip(errors, scale, strict=True) if s), default=0.0),
@@ -281,7 +288,25 @@ def _only_function(module: ModuleOp) -> func.FuncOp:
     return found[0]
 
 
-def _with_execution(kernel: KernelReport, execution: Execution) -> KernelReport:
+def _timing(compiled: Compiled) -> dict[str, Result]:
+    """Per kernel what its program takes.
+
+    Raises:
+        Failure: a program never ends.
+    """
+    device = load_device(compiled.device)
+    found: dict[str, Result] = {}
+    for kernel in kernels(compiled.module):
+        programs = [op for op in kernel.body.walk() if isinstance(op, ProgramOp)]
+        try:
+            results = [simulate_program(program, device) for program in programs]
+        except TimingError as error:
+            raise failure(f"kernel '{kernel.label.data}': {error}") from error
+        found[kernel.label.data] = one_after_the_other(results)
+    return found
+
+
+def _with_execution(kernel: KernelReport, execution: Execution, timing: Result) -> KernelReport:
     commands = dict(sorted(Counter(execution.commands).items()))
     commands = {name: count for name, count in commands.items() if count}
     return KernelReport(
@@ -293,6 +318,8 @@ def _with_execution(kernel: KernelReport, execution: Execution) -> KernelReport:
         kernel.resident_bytes,
         commands,
         sum(execution.moved_bytes.values()),
+        timing.cycles,
+        timing.time_ns,
     )
 
 

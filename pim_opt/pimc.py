@@ -22,6 +22,17 @@ def _parser() -> argparse.ArgumentParser:
     compile_ = commands.add_parser("compile", help="compile to command programs and write the IR")
     _add_compile_options(compile_)
     compile_.add_argument("-o", dest="output", default="-", help="where to write the IR")
+    simulate = commands.add_parser("simulate", help="time traces and command programs")
+    simulate.add_argument(
+        "files", nargs="+", metavar="FILE", help="a trace, or MLIR (.mlir): programs, or compiled"
+    )
+    simulate.add_argument(
+        "--device", help="name or file (default: that of the programs, else attacc)"
+    )
+    _add_schedule_options(simulate)
+    simulate.add_argument(
+        "--timeline", metavar="OUT.json", help="write the commands as a Chrome trace (Perfetto)"
+    )
     devices = commands.add_parser("devices", help="list devices, or show one")
     devices.add_argument("name", nargs="?", help="a known device, or the path of a device file")
     devices.add_argument("--json", action="store_true", help="as JSON on one line")
@@ -31,6 +42,10 @@ def _parser() -> argparse.ArgumentParser:
 def _add_compile_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", help="MLIR: linalg on tensors, as torch-mlir prints it")
     parser.add_argument("--device", default="attacc", help="name or file (default: attacc)")
+    _add_schedule_options(parser)
+
+
+def _add_schedule_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--schedule", help="one line of text, or 'baseline'; by default a rule of thumb"
     )
@@ -100,6 +115,8 @@ def _kernel_text(kernel: "KernelReport") -> list[str]:
             f"    resident   {kernel.resident_bytes:,} bytes, placed once",
         ]
     lines.append(f"    floor      {kernel.floor_cycles:,} cycles of multiplications")
+    if kernel.cycles:
+        lines.append(f"    time       {kernel.cycles:,} cycles = {kernel.time_ns / 1000:,.3f} us")
     return lines
 
 
@@ -160,6 +177,10 @@ def main(argv: Sequence[str] | None = None) -> int:
                 return _run(options)
             case "compile":
                 return _compile_command(options)
+            case "simulate":
+                from pim_opt.simulate_command import simulate_command  # noqa: PLC0415
+
+                return simulate_command(options)
             case _:
                 return _devices(options)
     except Failure as error:

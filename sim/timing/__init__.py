@@ -5,8 +5,15 @@ engines, one for each controller policy (`in_order`, `fr_fcfs`), which read bloc
 (`program_input`, `trace_input`).
 """
 
-from pim_opt.sim.timing.result import Result
+from pim_opt.sim.timing.result import Result, one_after_the_other
 from pim_opt.sim.timing.simulate import TimingError, simulate_program, simulate_trace
 from pim_opt.sim.timing.trace_input import TraceError
 
-__all__ = ["Result", "TimingError", "TraceError", "simulate_program", "simulate_trace"]
+__all__ = [
+    "Result",
+    "TimingError",
+    "TraceError",
+    "one_after_the_other",
+    "simulate_program",
+    "simulate_trace",
+]

@@ -697,9 +697,7 @@ def _next_of(t: Ints, c: Ints, queue: int, e: int) -> int:
 
 
 @part
-def _tick(
-    t: Ints, c: Ints, rows: Rows, shared: Ints, log: Ints, group: int
-) -> None:
+def _tick(t: Ints, c: Ints, rows: Rows, shared: Ints, log: Ints, group: int) -> None:
     """One cycle of one group's controller: at most one command of each bus."""
     v, now = t[SCALARS], shared[NOW]
     if now >= c[v + REFRESH_DUE]:

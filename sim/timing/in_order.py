@@ -492,7 +492,9 @@ def _advance(
 
 
 @part
-def _sort_by_group(t: Ints, groups: Ints, requests: Ints, start: int, end: int, order: Ints) -> None:
+def _sort_by_group(
+    t: Ints, groups: Ints, requests: Ints, start: int, end: int, order: Ints
+) -> None:
     """Put the requests from `start` to `end` in `order`, one group after the other."""
     v = t[SCALARS]
     for g in range(len(groups)):

@@ -282,8 +282,7 @@ class ProgramReader:
     def _dims(self, counters: Sequence[SSAValue], scope: _Scope) -> list[Ints]:
         """Values of counters that broadcast to (iterations, groups)."""
         return [
-            self._groups[None] if c is scope.group else scope.counters[c][:, None]
-            for c in counters
+            self._groups[None] if c is scope.group else scope.counters[c][:, None] for c in counters
         ]
 
     def _holds(self, op: WhenOp, scope: _Scope) -> Bools:

@@ -1,5 +1,6 @@
 """What a simulation gives."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -72,3 +73,44 @@ def structured(lines: Ints) -> NDArray[Any]:
     for number, name in enumerate(type_.names or ()):
         result[name] = lines[:, LOG_OPERAND:] if name == "operands" else lines[:, number]
     return result
+
+
+def one_after_the_other(results: Sequence[Result]) -> Result:
+    """The result of streams on the same device of which each starts when the one before has ended."""
+    if len(results) == 1:
+        return results[0]
+    cycles = sum(result.cycles for result in results)
+
+    def total(name: str) -> dict[str, int]:
+        parts: list[dict[str, int]] = [getattr(result, name) for result in results]
+        return {key: sum(part.get(key, 0) for part in parts) for part in parts for key in part}
+
+    def mean(name: str) -> float:
+        return sum(float(getattr(result, name)) * result.cycles for result in results) / cycles
+
+    return Result(
+        results[0].device,
+        cycles,
+        round(sum(result.time_ns for result in results), 3),
+        total("requests"),
+        total("commands"),
+        sum(result.row_hits for result in results),
+        sum(result.row_misses for result in results),
+        mean("bus_utilisation"),
+        mean("mac_utilisation"),
+        total("breakdown"),
+        _joined_logs(results),
+    )
+
+
+def _joined_logs(results: Sequence[Result]) -> NDArray[Any] | None:
+    logs: list[NDArray[Any]] = []
+    start = 0
+    for result in results:
+        if result.log is None:
+            return None
+        later = result.log.copy()
+        later["cycle"] += start
+        logs.append(later)
+        start += result.cycles
+    return np.concatenate(logs)

@@ -23,8 +23,8 @@ from pim_opt.sim.timing.tables import (
     REFRESH_CAUSE,
     Ints,
     Model,
-    compiled as compiled_tables,
 )
+from pim_opt.sim.timing.tables import compiled as compiled_tables
 from pim_opt.sim.timing.trace_input import TraceReader, file_chunks, line_chunks
 
 LOG_CAPACITY = 1 << 16
@@ -140,7 +140,9 @@ class _InOrder:
     def waiting(self) -> Iterator[Ints]:
         for group in range(len(self.groups)):
             c = self.groups[group]
-            head, count = (int(self.state.scalar(w)[group]) for w in (in_order.HEAD, in_order.COUNT))
+            head, count = (
+                int(self.state.scalar(w)[group]) for w in (in_order.HEAD, in_order.COUNT)
+            )
             for number in range(head, head + count):
                 r = in_order.place(self.tables, number)
                 yield np.array([c[r + in_order.COMMAND], group, *c[r + 1 : r + 4], 0])
@@ -315,6 +317,8 @@ def simulate_trace(
     """
     model = compiled_tables(device)
     chunks = file_chunks(trace) if isinstance(trace, Path) else line_chunks(trace)
-    reader = TraceReader(model, name or (str(trace) if isinstance(trace, Path) else "<trace>"), jit=jit)
+    reader = TraceReader(
+        model, name or (str(trace) if isinstance(trace, Path) else "<trace>"), jit=jit
+    )
     alike = [[group] for group in range(device.groups)]
     return _Stream(model, reader.read(chunks), alike, log, jit).simulate()

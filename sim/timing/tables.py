@@ -176,7 +176,9 @@ class _Geometry:
         """Members of a level in a group."""
         return prod(self.counts[:depth])
 
-    def nodes(self, path: Sequence[int], depth: int, choices: dict[int, Sequence[int]]) -> list[int]:
+    def nodes(
+        self, path: Sequence[int], depth: int, choices: dict[int, Sequence[int]]
+    ) -> list[int]:
         """Members of the level at `depth`: the path's own, or all of `choices` at a level."""
         found = [0]
         for number in range(depth):
@@ -420,9 +422,7 @@ class _Compiler:
         members = _Lists()
         for span, number in spans.items():
             for address in self.geometry.paths:
-                here = [
-                    0 if lv in span or lv >= len(address) else address[lv] for lv in levels
-                ]
+                here = [0 if lv in span or lv >= len(address) else address[lv] for lv in levels]
                 base.append(self._flat(here))
             choices: dict[int, Sequence[int]] = {lv: range(self.geometry.counts[lv]) for lv in span}
             for bank in self.geometry.nodes([0] * len(levels), len(levels), choices):

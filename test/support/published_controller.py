@@ -215,9 +215,7 @@ class Controller:
             return self.guarded(choice, queue)
         return False, choice, queue
 
-    def guarded(
-        self, choice: Request, queue: list[Request]
-    ) -> tuple[bool, Request, list[Request]]:
+    def guarded(self, choice: Request, queue: list[Request]) -> tuple[bool, Request, list[Request]]:
         closes = self.device.commands[self.next_command(choice)].closes
         return not (closes and any(r.bank == choice.bank for r in self.active)), choice, queue
 

@@ -117,7 +117,9 @@ def test_a_livelock_ends_and_names_who_waits() -> None:
     device = load_device("attacc-ref")
     names, rng = ("LD", "PIM_MAC_AB"), random.Random(1)
     lines = [f"{rng.choice(names)} {rng.randrange(1 << 20) << 10:#x}" for _ in range(60)]
-    with pytest.raises(TimingError, match=r"livelock on device .*RD \(channel 0, bank \d+, row \d+"):
+    with pytest.raises(
+        TimingError, match=r"livelock on device .*RD \(channel 0, bank \d+, row \d+"
+    ):
         simulate_trace(lines, device)
 
 

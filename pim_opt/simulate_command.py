@@ -1,0 +1,71 @@
+"""`pimc simulate`: how long command streams take on a device."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pim_opt.sim.timing import Result
+
+
+def simulate_command(options: argparse.Namespace) -> int:
+    """Time the files, one after the other; the text or JSON of each is printed when it is done.
+
+    Raises:
+        Failure: a file that cannot be timed; those before it have been printed.
+    """
+    from pim_opt.diagnostics import failure  # noqa: PLC0415
+    from pim_opt.simulate import simulate  # noqa: PLC0415
+
+    if options.timeline is not None and len(options.files) != 1:
+        raise failure(f"--timeline shows one file; given are {len(options.files)}")
+    for file in options.files:
+        options.file = file  # the one that an error speaks of
+        result = simulate(
+            Path(file),
+            device=options.device,
+            log=options.timeline is not None,
+            schedule=options.schedule,
+            narrow_to=options.narrow_to,
+            inputs=options.inputs,
+        )
+        print(json.dumps(result.as_json()) if options.json else result_text(file, result))
+        if options.timeline is not None:
+            _write_timeline(result, Path(options.timeline))
+    return 0
+
+
+def result_text(name: str, result: "Result") -> str:
+    """A few lines that say what a stream took."""
+    commands = ", ".join(f"{name} {count:,}" for name, count in result.commands.items())
+    causes = ", ".join(
+        f"{cause} {cycles:,} ({cycles / result.cycles:.0%})"
+        for cause, cycles in result.breakdown.items()
+        if cycles
+    )
+    return "\n".join(
+        (
+            f"{name} on {result.device}",
+            f"  cycles     {result.cycles:,} = {result.time_ns / 1000:,.3f} us",
+            f"  requests   {sum(result.requests.values()):,}",
+            f"  commands   {commands or 'none'}",
+            f"  rows       {result.row_hits:,} hits, {result.row_misses:,} misses",
+            f"  used       multipliers {result.mac_utilisation:.1%},"
+            f" column command bus {result.bus_utilisation:.1%}",
+            f"  spent on   {causes}",
+        )
+    )
+
+
+def _write_timeline(result: "Result", path: Path) -> None:
+    from pim_opt.devices import load_device  # noqa: PLC0415
+    from pim_opt.diagnostics import failure  # noqa: PLC0415
+    from pim_opt.timeline import chrome_trace  # noqa: PLC0415
+
+    assert result.log is not None, "asked for above"
+    trace = chrome_trace(result.log, load_device(result.device))
+    try:
+        path.write_text(json.dumps(trace), encoding="utf-8")
+    except OSError as error:
+        raise failure(f"cannot write '{path}': {error}") from error
