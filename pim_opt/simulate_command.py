@@ -44,6 +44,7 @@ def result_text(name: str, result: "Result") -> str:
         for cause, cycles in result.breakdown.items()
         if cycles
     )
+    bus = f"column command bus {result.bus_utilisation:.1%}"
     return "\n".join(
         (
             f"{name} on {result.device}",
@@ -51,8 +52,7 @@ def result_text(name: str, result: "Result") -> str:
             f"  requests   {sum(result.requests.values()):,}",
             f"  commands   {commands or 'none'}",
             f"  rows       {result.row_hits:,} hits, {result.row_misses:,} misses",
-            f"  used       multipliers {result.mac_utilisation:.1%},"
-            f" column command bus {result.bus_utilisation:.1%}",
+            f"  used       multipliers {result.mac_utilisation:.1%}, {bus}",
             f"  spent on   {causes}",
         )
     )

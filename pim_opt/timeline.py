@@ -22,7 +22,7 @@ def chrome_trace(log: NDArray[Any], device: Device) -> dict[str, object]:
     whole = np.array([_is_wide(device, name) for name in names])
     per_track = device.core_levels[-1].count if len(device.core_levels) > 1 else device.cores
     tracks = np.where(whole[shown["command"]], 0, 1 + shown["bank"] // per_track)
-    events = [
+    events: list[dict[str, object]] = [
         {
             "name": names[line["command"]],
             "ph": "X",

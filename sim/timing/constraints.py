@@ -3,7 +3,7 @@
 Everywhere `t` are the tables of a device and `c` is the state of one group.
 """
 
-from pim_opt.sim.timing.jit import part
+from pim_opt.sim.timing.jit import Words, part
 from pim_opt.sim.timing.tables import (
     ALL_ENTRIES,
     ANY_ENTRY,
@@ -17,18 +17,17 @@ from pim_opt.sim.timing.tables import (
     WATCH_AT,
     WHOLE_FILE,
     WINDOW_RAISE_AT,
-    Ints,
 )
 
 
 @part
-def command_field(t: Ints, command: int, field: int) -> int:
+def command_field(t: Words, command: int, field: int) -> int:
     """A field of a command, as BUS."""
     return t[t[COMMAND_AT] + command * COMMAND_FIELDS + field]
 
 
 @part
-def _latest(t: Ints, c: Ints, start: int) -> int:
+def _latest(t: Words, c: Words, start: int) -> int:
     """The latest cycle in the slots of the list whose place `t[start]` is."""
     result = 0
     for i in range(t[start], t[start + 1]):
@@ -37,13 +36,13 @@ def _latest(t: Ints, c: Ints, start: int) -> int:
 
 
 @part
-def _entry(t: Ints, c: Ints, position: int, operands: int) -> int:
+def _entry(t: Words, c: Words, position: int, operands: int) -> int:
     """The entry of a register file that a command uses; WHOLE_FILE if all, or not known."""
     return WHOLE_FILE if position == WHOLE_FILE else c[operands + position]
 
 
 @part
-def ready_after_columns(t: Ints, c: Ints, command: int, path: int, operands: int) -> int:
+def ready_after_columns(t: Words, c: Words, command: int, path: int, operands: int) -> int:
     """The earliest cycle that column commands before leave to `command`.
 
     `operands` is the place of its index operands in the state.
@@ -62,13 +61,13 @@ def ready_after_columns(t: Ints, c: Ints, command: int, path: int, operands: int
 
 
 @part
-def ready_after_rows(t: Ints, c: Ints, command: int, path: int) -> int:
+def ready_after_rows(t: Words, c: Words, command: int, path: int) -> int:
     """The earliest cycle that row commands before leave to `command`."""
     return _latest(t, c, t[WATCH_AT] + 2 * (command * t[PATHS] + path) + 1)
 
 
 @part
-def note_issue(t: Ints, c: Ints, command: int, path: int, operands: int, cycle: int) -> None:
+def note_issue(t: Words, c: Words, command: int, path: int, operands: int, cycle: int) -> None:
     """Make later commands wait for `command`, issued at `cycle`."""
     key = command * t[PATHS] + path
     start = t[RAISE_AT] + key
@@ -88,7 +87,7 @@ def note_issue(t: Ints, c: Ints, command: int, path: int, operands: int, cycle: 
 
 
 @part
-def _note_in_window(t: Ints, c: Ints, i: int, cycle: int) -> None:
+def _note_in_window(t: Words, c: Words, i: int, cycle: int) -> None:
     """A ring begins with the place for its next cycle, where the oldest one stands after that.
 
     It holds the cycles until which commands make others wait, 0 for commands that never came.

@@ -21,7 +21,7 @@ from pim_opt.sim.timing.constraints import (
     ready_after_columns,
     ready_after_rows,
 )
-from pim_opt.sim.timing.jit import part
+from pim_opt.sim.timing.jit import Lines, Pages, Words, part
 from pim_opt.sim.timing.tables import (
     BANKS,
     BARRIER_CAUSE,
@@ -164,13 +164,13 @@ def new_state(model: Model, groups: int) -> State:
 
 
 @part
-def _is_single(t: Ints, span: int) -> bool:
+def _is_single(t: Words, span: int) -> bool:
     start = t[MEMBER_AT] + span
     return t[start + 1] - t[start] == 1
 
 
 @part
-def _fit(t: Ints, c: Ints, rows: Rows, span: int, base: int, row: int) -> int:
+def _fit(t: Words, c: Words, rows: Lines, span: int, base: int, row: int) -> int:
     """What the first bank that has not `row` open needs."""
     start = t[MEMBER_AT] + span
     for i in range(t[start], t[start + 1]):
@@ -183,7 +183,7 @@ def _fit(t: Ints, c: Ints, rows: Rows, span: int, base: int, row: int) -> int:
 
 
 @part
-def _fit_of_many(t: Ints, c: Ints, rows: Rows, span: int, base: int, row: int) -> int:
+def _fit_of_many(t: Words, c: Words, rows: Lines, span: int, base: int, row: int) -> int:
     """As `_fit`, remembered, since requests to many banks mostly ask for the same row."""
     v = t[SCALARS]
     if (
@@ -201,7 +201,7 @@ def _fit_of_many(t: Ints, c: Ints, rows: Rows, span: int, base: int, row: int) -
 
 
 @part
-def _next_command(t: Ints, c: Ints, rows: Rows, e: int) -> int:
+def _next_command(t: Words, c: Words, rows: Lines, e: int) -> int:
     """The command that brings an entry on: its own, or the row command that it needs first."""
     version = c[t[SCALARS] + ROWS_VERSION]
     if c[e + NEXT_AT] == version:
@@ -226,7 +226,7 @@ def _next_command(t: Ints, c: Ints, rows: Rows, e: int) -> int:
 
 
 @part
-def _open(t: Ints, c: Ints, rows: Rows, bank: int, row: int) -> None:
+def _open(t: Words, c: Words, rows: Lines, bank: int, row: int) -> None:
     if c[t[OPEN] + bank] == 0:
         c[t[SCALARS] + OPEN_BANKS] += 1
     elif t[KEEPS_ROWS] == 0:
@@ -236,7 +236,7 @@ def _open(t: Ints, c: Ints, rows: Rows, bank: int, row: int) -> None:
 
 
 @part
-def _close(t: Ints, c: Ints, bank: int) -> None:
+def _close(t: Words, c: Words, bank: int) -> None:
     if c[t[OPEN] + bank] != 0:
         c[t[SCALARS] + OPEN_BANKS] -= 1
     c[t[OPEN] + bank] = 0
@@ -244,7 +244,7 @@ def _close(t: Ints, c: Ints, bank: int) -> None:
 
 
 @part
-def _change_rows(t: Ints, c: Ints, rows: Rows, command: int, path: int, row: int) -> None:
+def _change_rows(t: Words, c: Words, rows: Lines, command: int, path: int, row: int) -> None:
     opens, closes = command_field(t, command, OPENS), command_field(t, command, CLOSES)
     if opens == 0 and closes == 0:
         return
@@ -263,17 +263,17 @@ def _change_rows(t: Ints, c: Ints, rows: Rows, command: int, path: int, row: int
 
 
 @part
-def _length(t: Ints, c: Ints, queue: int) -> int:
+def _length(t: Words, c: Words, queue: int) -> int:
     return c[t[LENGTHS] + queue]
 
 
 @part
-def item(t: Ints, c: Ints, queue: int, i: int) -> int:
+def item(t: Words, c: Words, queue: int, i: int) -> int:
     return c[t[ITEMS] + queue * t[WINDOW] + i]
 
 
 @part
-def _ready_at(t: Ints, c: Ints, rows: Rows, e: int) -> int:
+def _ready_at(t: Words, c: Words, rows: Lines, e: int) -> int:
     """The earliest cycle of an entry's next command."""
     command = _next_command(t, c, rows, e)
     issued = c[t[SCALARS] + ISSUED_VERSION]
@@ -286,7 +286,7 @@ def _ready_at(t: Ints, c: Ints, rows: Rows, e: int) -> int:
 
 
 @part
-def _least_ready_at(t: Ints, c: Ints, rows: Rows, queue: int) -> int:
+def _least_ready_at(t: Words, c: Words, rows: Lines, queue: int) -> int:
     """No entry of a queue is ready before this cycle. Kept until the group issues or passes a
     barrier; entries that have come since are added.
 
@@ -317,20 +317,20 @@ def _least_ready_at(t: Ints, c: Ints, rows: Rows, queue: int) -> int:
 
 
 @part
-def _has_entries(t: Ints, command: int) -> bool:
+def _has_entries(t: Words, command: int) -> bool:
     """Whether the index operands of a command matter to its constraints."""
     start = t[ENTRY_WATCH_AT] + command * t[PATHS]
     return t[start] != t[start + t[PATHS]]
 
 
 @part
-def _is_hit(t: Ints, c: Ints, rows: Rows, e: int) -> bool:
+def _is_hit(t: Words, c: Words, rows: Lines, e: int) -> bool:
     command = c[e + COMMAND]
     return command_field(t, command, NEEDS_ROW) != 0 and _next_command(t, c, rows, e) == command
 
 
 @part
-def _bank_has_hit(t: Ints, c: Ints, rows: Rows, queue: int, bank: int) -> bool:
+def _bank_has_hit(t: Words, c: Words, rows: Lines, queue: int, bank: int) -> bool:
     for i in range(_length(t, c, queue)):
         e = item(t, c, queue, i)
         if c[e + BANK] == bank and _is_hit(t, c, rows, e):
@@ -339,14 +339,14 @@ def _bank_has_hit(t: Ints, c: Ints, rows: Rows, queue: int, bank: int) -> bool:
 
 
 @part
-def _push(t: Ints, c: Ints, queue: int, e: int) -> None:
+def _push(t: Words, c: Words, queue: int, e: int) -> None:
     length = _length(t, c, queue)
     c[t[ITEMS] + queue * t[WINDOW] + length] = e
     c[t[LENGTHS] + queue] = length + 1
 
 
 @part
-def _remove(t: Ints, c: Ints, now: int, queue: int, e: int) -> None:
+def _remove(t: Words, c: Words, now: int, queue: int, e: int) -> None:
     """Take an entry out of its queue."""
     length = _length(t, c, queue) - 1
     at = t[ITEMS] + queue * t[WINDOW]
@@ -361,14 +361,14 @@ def _remove(t: Ints, c: Ints, now: int, queue: int, e: int) -> None:
 
 
 @part
-def _discard(t: Ints, c: Ints, e: int) -> None:
+def _discard(t: Words, c: Words, e: int) -> None:
     free = t[SCALARS] + FREE_ENTRIES
     c[t[FREE] + c[free]] = e
     c[free] += 1
 
 
 @part
-def _pass_barrier(t: Ints, c: Ints, now: int, queue: int) -> None:
+def _pass_barrier(t: Words, c: Words, now: int, queue: int) -> None:
     """A barrier at the head has done its work by having waited to enter."""
     head = item(t, c, queue, 0)
     if command_field(t, c[head + COMMAND], ROLE) == BARS:
@@ -379,7 +379,7 @@ def _pass_barrier(t: Ints, c: Ints, now: int, queue: int) -> None:
 
 
 @part
-def _pick(t: Ints, c: Ints, rows: Rows, now: int, queue: int) -> int:
+def _pick(t: Words, c: Words, rows: Lines, now: int, queue: int) -> int:
     """The entry that a queue would serve: the oldest ready one, else the oldest, or NONE.
 
     A ready entry that is no row hit does not overtake if its bank has a hit in the queue.
@@ -419,15 +419,15 @@ def _queue_of(role: int) -> int:
 
 
 @part
-def _is_idle(t: Ints, c: Ints) -> bool:
+def _is_idle(t: Words, c: Words) -> bool:
+    waiting = 0
     for queue in range(QUEUES):
-        if _length(t, c, queue) > 0:
-            return False
-    return True
+        waiting += _length(t, c, queue)
+    return waiting == 0
 
 
 @part
-def _is_being_written(t: Ints, c: Ints, address: int) -> bool:
+def _is_being_written(t: Words, c: Words, address: int) -> bool:
     for i in range(_length(t, c, WRITE_QUEUE)):
         if c[item(t, c, WRITE_QUEUE, i) + ADDRESS] == address:
             return True
@@ -435,14 +435,14 @@ def _is_being_written(t: Ints, c: Ints, address: int) -> bool:
 
 
 @part
-def _retire(t: Ints, c: Ints, cycle: int) -> None:
+def _retire(t: Words, c: Words, cycle: int) -> None:
     """Data of a read are there at `cycle`; one read retires a cycle, in order."""
     at = t[SCALARS] + LAST_RETURN
     c[at] = max(c[at] + 1, cycle)
 
 
 @part
-def _send(t: Ints, c: Ints, now: int, requests: Ints, i: int) -> bool:
+def _send(t: Words, c: Words, now: int, requests: Lines, i: int) -> bool:
     """Offer a request to its controller; whether it is taken."""
     role = command_field(t, requests[i, rq.COMMAND], ROLE)
     queue = _queue_of(role)
@@ -461,7 +461,7 @@ def _send(t: Ints, c: Ints, now: int, requests: Ints, i: int) -> bool:
 
 
 @part
-def _new_entry(t: Ints, c: Ints, now: int, requests: Ints, i: int) -> int:
+def _new_entry(t: Words, c: Words, now: int, requests: Lines, i: int) -> int:
     free = t[SCALARS] + FREE_ENTRIES
     c[free] -= 1
     e = c[t[FREE] + c[free]]
@@ -480,7 +480,7 @@ def _new_entry(t: Ints, c: Ints, now: int, requests: Ints, i: int) -> int:
 
 
 @part
-def _send_all(t: Ints, groups: Ints, shared: Ints, requests: Ints) -> bool:
+def _send_all(t: Words, groups: Lines, shared: Words, requests: Lines) -> bool:
     """Send requests until one is refused; whether all were taken."""
     while shared[POSITION] < len(requests):
         i = shared[POSITION]
@@ -498,7 +498,7 @@ def _send_all(t: Ints, groups: Ints, shared: Ints, requests: Ints) -> bool:
 
 @part
 def _issue(
-    t: Ints, c: Ints, rows: Rows, now: int, command: int, path: int, row: int, operands: int
+    t: Words, c: Words, rows: Lines, now: int, command: int, path: int, row: int, operands: int
 ) -> None:
     note_issue(t, c, command, path, operands, now)
     _change_rows(t, c, rows, command, path, row)
@@ -507,7 +507,7 @@ def _issue(
 
 
 @part
-def _serve_refresh(t: Ints, c: Ints, rows: Rows, now: int) -> None:
+def _serve_refresh(t: Words, c: Words, rows: Lines, now: int) -> None:
     """Issue what the refresh at the head needs next."""
     v = t[SCALARS]
     command = _refresh_command(t, c)
@@ -520,7 +520,7 @@ def _serve_refresh(t: Ints, c: Ints, rows: Rows, now: int) -> None:
 
 
 @part
-def _serve(t: Ints, c: Ints, rows: Rows, now: int, queue: int, e: int) -> None:
+def _serve(t: Words, c: Words, rows: Lines, now: int, queue: int, e: int) -> None:
     """Issue an entry's next command."""
     command = c[e + NEXT]
     if command == c[e + COMMAND]:
@@ -538,7 +538,7 @@ def _serve(t: Ints, c: Ints, rows: Rows, now: int, queue: int, e: int) -> None:
 
 
 @part
-def _finish(t: Ints, c: Ints, rows: Rows, now: int, queue: int, e: int) -> None:
+def _finish(t: Words, c: Words, rows: Lines, now: int, queue: int, e: int) -> None:
     """Issue an entry's own command, which is its last."""
     v = t[SCALARS]
     command = c[e + COMMAND]
@@ -557,7 +557,7 @@ def _finish(t: Ints, c: Ints, rows: Rows, now: int, queue: int, e: int) -> None:
 
 
 @part
-def _attribute(t: Ints, c: Ints, now: int, e: int) -> None:
+def _attribute(t: Words, c: Words, now: int, e: int) -> None:
     """Say what the cycles since the last column command were spent on.
 
     As long as the command had to wait for others of the column bus, on those; then, as long as it
@@ -581,13 +581,13 @@ def _attribute(t: Ints, c: Ints, now: int, e: int) -> None:
 
 
 @part
-def _refresh_path(t: Ints, c: Ints) -> int:
+def _refresh_path(t: Words, c: Words) -> int:
     """The address of the refresh at the head."""
     return t[BANKS] + c[t[SCALARS] + REFRESHED] % t[REFRESH_MEMBERS]
 
 
 @part
-def _refresh_command(t: Ints, c: Ints) -> int:
+def _refresh_command(t: Words, c: Words) -> int:
     """What the refresh at the head needs next: its banks closed, then itself."""
     refresh = t[REFRESH_COMMAND]
     if c[t[SCALARS] + OPEN_BANKS] == 0:
@@ -602,14 +602,14 @@ def _refresh_command(t: Ints, c: Ints) -> int:
 
 
 @part
-def _refresh_ready_at(t: Ints, c: Ints) -> int:
+def _refresh_ready_at(t: Words, c: Words) -> int:
     command, path = _refresh_command(t, c), _refresh_path(t, c)
     columns = ready_after_columns(t, c, command, path, t[ENTRIES] + OPERAND)
     return max(columns, ready_after_rows(t, c, command, path))
 
 
 @part
-def _host_queue(t: Ints, c: Ints) -> int:
+def _host_queue(t: Words, c: Words) -> int:
     """Reads, or writes while their queue drains."""
     reads, writes = _length(t, c, READ_QUEUE), _length(t, c, WRITE_QUEUE)
     at = t[SCALARS] + DRAINS_WRITES
@@ -622,7 +622,7 @@ def _host_queue(t: Ints, c: Ints) -> int:
 
 
 @part
-def _closes_active(t: Ints, c: Ints, e: int) -> bool:
+def _closes_active(t: Words, c: Words, e: int) -> bool:
     """Whether an entry's next command would close the bank of a request that has just opened it."""
     if command_field(t, c[e + NEXT], CLOSES) == 0:
         return False
@@ -633,13 +633,13 @@ def _closes_active(t: Ints, c: Ints, e: int) -> bool:
 
 
 @part
-def _may_go(t: Ints, c: Ints, rows: Rows, now: int, e: int, taken: int) -> bool:
+def _may_go(t: Words, c: Words, rows: Lines, now: int, e: int, taken: int) -> bool:
     """Whether an entry is ready, and its next command's bus free: see `_suits`."""
     return e != NONE and _ready_at(t, c, rows, e) <= now and _suits(t, c[e + NEXT], taken)
 
 
 @part
-def _suits(t: Ints, command: int, taken: int) -> bool:
+def _suits(t: Words, command: int, taken: int) -> bool:
     """Whether a command may join one of the same cycle that took the bus `taken`, if any did."""
     if taken == NONE:
         return True
@@ -648,7 +648,7 @@ def _suits(t: Ints, command: int, taken: int) -> bool:
 
 
 @part
-def _schedule(t: Ints, c: Ints, rows: Rows, now: int, taken: int) -> tuple[int, int]:
+def _schedule(t: Words, c: Words, rows: Lines, now: int, taken: int) -> tuple[int, int]:
     """The queue and the entry that go next; an entry may still be refused by `_closes_active`.
 
     A refresh that waits for its first command keeps all others waiting, except column commands
@@ -675,7 +675,7 @@ def _schedule(t: Ints, c: Ints, rows: Rows, now: int, taken: int) -> tuple[int, 
 
 
 @part
-def _serve_found(t: Ints, c: Ints, rows: Rows, now: int, queue: int, e: int) -> bool:
+def _serve_found(t: Words, c: Words, rows: Lines, now: int, queue: int, e: int) -> bool:
     """Serve what was found, if it may go; whether it did."""
     if queue == NONE:
         return False
@@ -691,13 +691,13 @@ def _serve_found(t: Ints, c: Ints, rows: Rows, now: int, queue: int, e: int) -> 
 
 
 @part
-def _next_of(t: Ints, c: Ints, queue: int, e: int) -> int:
+def _next_of(t: Words, c: Words, queue: int, e: int) -> int:
     """The command that `_serve_found` would issue."""
     return _refresh_command(t, c) if queue == REFRESH_QUEUE else c[e + NEXT]
 
 
 @part
-def _tick(t: Ints, c: Ints, rows: Rows, shared: Ints, log: Ints, group: int) -> None:
+def _tick(t: Words, c: Words, rows: Lines, shared: Words, log: Lines, group: int) -> None:
     """One cycle of one group's controller: at most one command of each bus."""
     v, now = t[SCALARS], shared[NOW]
     if now >= c[v + REFRESH_DUE]:
@@ -721,7 +721,7 @@ def _tick(t: Ints, c: Ints, rows: Rows, shared: Ints, log: Ints, group: int) -> 
 
 @part
 def _write_log(
-    t: Ints, c: Ints, log: Ints, shared: Ints, group: int, command: int, path: int, e: int
+    t: Words, c: Words, log: Lines, shared: Words, group: int, command: int, path: int, e: int
 ) -> None:
     """Log a command; its entry, though discarded, still holds what it was for."""
     line = shared[LOGGED]
@@ -743,7 +743,7 @@ def _write_log(
 
 
 @part
-def _wake(t: Ints, c: Ints, rows: Rows, now: int) -> int:
+def _wake(t: Words, c: Words, rows: Lines, now: int) -> int:
     """The next cycle in which an idle group may find something to do."""
     v = t[SCALARS]
     result = c[v + REFRESH_DUE]
@@ -767,12 +767,12 @@ def _wake(t: Ints, c: Ints, rows: Rows, now: int) -> int:
 
 
 @part
-def _is_stuck(t: Ints, c: Ints, now: int) -> bool:
+def _is_stuck(t: Words, c: Words, now: int) -> bool:
     return not _is_idle(t, c) and now - c[t[SCALARS] + PROGRESS] > t[PATIENCE]
 
 
 @part
-def _end(t: Ints, groups: Ints, now: int) -> int:
+def _end(t: Words, groups: Lines, now: int) -> int:
     """The cycle in which all groups are done, or NEVER if some have work left."""
     v = t[SCALARS]
     end, due = now, NEVER
@@ -785,7 +785,7 @@ def _end(t: Ints, groups: Ints, now: int) -> int:
 
 
 @part
-def _next_cycle(t: Ints, groups: Ints, shared: Ints) -> int:
+def _next_cycle(t: Words, groups: Lines, shared: Words) -> int:
     result = shared[FRONTEND_AT]
     for g in range(len(groups)):
         result = min(result, groups[g, t[SCALARS] + WAKE])
@@ -793,7 +793,7 @@ def _next_cycle(t: Ints, groups: Ints, shared: Ints) -> int:
 
 
 def run(
-    t: Ints, groups: Ints, rows: Rows, shared: Ints, log: Ints, requests: Ints, last: bool
+    t: Words, groups: Lines, rows: Pages, shared: Words, log: Lines, requests: Lines, last: bool
 ) -> int:
     """Simulate until the requests are used up, or to the end if they are the last.
 

@@ -25,7 +25,7 @@ from pim_opt.sim.timing.constraints import (
     ready_after_columns,
     ready_after_rows,
 )
-from pim_opt.sim.timing.jit import part
+from pim_opt.sim.timing.jit import Lines, Words, part
 from pim_opt.sim.timing.tables import (
     BANKS,
     BARRIER_CAUSE,
@@ -137,7 +137,7 @@ def new_state(model: Model, groups: int) -> State:
 
 
 @part
-def _overlap(t: Ints, c: Ints, d: int, span: int, base: int) -> bool:
+def _overlap(t: Words, c: Words, d: int, span: int, base: int) -> bool:
     """Whether a demand wants a bank of those that `span` joins from `base`."""
     spans = t[t[UNION_AT] + c[d + D_SPAN] * _span_sets(t) + span]
     bases = t[BASE_AT] + spans * t[PATHS]
@@ -145,12 +145,12 @@ def _overlap(t: Ints, c: Ints, d: int, span: int, base: int) -> bool:
 
 
 @part
-def _span_sets(t: Ints) -> int:
+def _span_sets(t: Words) -> int:
     return (t[UNION_AT] - t[BASE_AT]) // t[PATHS]
 
 
 @part
-def _needed(t: Ints, c: Ints, d: int) -> int:
+def _needed(t: Words, c: Words, d: int) -> int:
     """The row command that a demand needs next: its banks are to be all closed, then all open."""
     closed, fitting = True, True
     start = t[MEMBER_AT] + c[d + D_SPAN]
@@ -164,7 +164,7 @@ def _needed(t: Ints, c: Ints, d: int) -> int:
 
 
 @part
-def _let_act(t: Ints, c: Ints, d: int, cycle: int) -> None:
+def _let_act(t: Words, c: Words, d: int, cycle: int) -> None:
     """From `cycle` on the banks are the demand's."""
     c[d + D_FROM] = cycle
     c[d + D_NEXT] = _needed(t, c, d)
@@ -173,7 +173,7 @@ def _let_act(t: Ints, c: Ints, d: int, cycle: int) -> None:
 
 
 @part
-def _demand_for(t: Ints, c: Ints, command: int, bank: int, row: int) -> int:
+def _demand_for(t: Words, c: Words, command: int, bank: int, row: int) -> int:
     """The demand that a request joins, or a new one behind all that overlap it."""
     v, span = t[SCALARS], command_field(t, command, SPAN)
     base, opener = t[t[BASE_AT] + span * t[PATHS] + bank], command_field(t, command, OPENER)
@@ -205,7 +205,7 @@ def _demand_for(t: Ints, c: Ints, command: int, bank: int, row: int) -> int:
 
 
 @part
-def _leave(t: Ints, c: Ints, d: int, cycle: int) -> None:
+def _leave(t: Words, c: Words, d: int, cycle: int) -> None:
     """A request has used its row at `cycle`; the last one frees the banks for later demands."""
     c[d + D_USERS] -= 1
     if c[d + D_USERS] > 0:
@@ -229,13 +229,13 @@ def _leave(t: Ints, c: Ints, d: int, cycle: int) -> None:
 
 
 @part
-def place(t: Ints, number: int) -> int:
+def place(t: Words, number: int) -> int:
     """Where the request of a number is, while it is in the window."""
     return t[REQUESTS] + number % t[WINDOW] * (OPERAND + t[OPERANDS])
 
 
 @part
-def _enter(t: Ints, c: Ints, requests: Ints, i: int) -> None:
+def _enter(t: Words, c: Words, requests: Lines, i: int) -> None:
     """Take a request into the window."""
     v = t[SCALARS]
     r = place(t, c[v + HEAD] + c[v + COUNT])
@@ -256,7 +256,7 @@ def _enter(t: Ints, c: Ints, requests: Ints, i: int) -> None:
 
 
 @part
-def _after_columns(t: Ints, c: Ints, r: int) -> int:
+def _after_columns(t: Words, c: Words, r: int) -> int:
     """The earliest cycle of a request's command as far as other column commands go."""
     v = t[SCALARS]
     ready = ready_after_columns(t, c, c[r + COMMAND], c[r + BANK], r + OPERAND)
@@ -264,7 +264,7 @@ def _after_columns(t: Ints, c: Ints, r: int) -> int:
 
 
 @part
-def _column_at(t: Ints, c: Ints, r: int, after_columns: int) -> int:
+def _column_at(t: Words, c: Words, r: int, after_columns: int) -> int:
     """The cycle of the head's command, or NEVER while its row or a refresh keeps it waiting."""
     v, d = t[SCALARS], c[r + DEMAND]
     at = max(after_columns, ready_after_rows(t, c, c[r + COMMAND], c[r + BANK]))
@@ -277,7 +277,7 @@ def _column_at(t: Ints, c: Ints, r: int, after_columns: int) -> int:
 
 
 @part
-def _complete(t: Ints, c: Ints, command: int, cycle: int) -> None:
+def _complete(t: Words, c: Words, command: int, cycle: int) -> None:
     v = t[SCALARS]
     end = cycle + command_field(t, command, COMPLETION)
     if end >= c[v + COMPLETED]:
@@ -286,7 +286,7 @@ def _complete(t: Ints, c: Ints, command: int, cycle: int) -> None:
 
 
 @part
-def _issue_column(t: Ints, c: Ints, r: int, after_columns: int, cycle: int) -> None:
+def _issue_column(t: Words, c: Words, r: int, after_columns: int, cycle: int) -> None:
     v, command, d = t[SCALARS], c[r + COMMAND], c[r + DEMAND]
     note_issue(t, c, command, c[r + BANK], r + OPERAND, cycle)
     c[t[COUNTS_AT] + command] += 1
@@ -313,7 +313,7 @@ def _issue_column(t: Ints, c: Ints, r: int, after_columns: int, cycle: int) -> N
 
 
 @part
-def _next_row(t: Ints, c: Ints) -> tuple[int, int]:
+def _next_row(t: Words, c: Words) -> tuple[int, int]:
     """The demand whose row command comes next, and its cycle; the oldest of those at once."""
     v = t[SCALARS]
     best, best_at = NONE, NEVER
@@ -330,7 +330,7 @@ def _next_row(t: Ints, c: Ints) -> tuple[int, int]:
 
 
 @part
-def _issue_row(t: Ints, c: Ints, command: int, path: int, row: int, cycle: int) -> None:
+def _issue_row(t: Words, c: Words, command: int, path: int, row: int, cycle: int) -> None:
     """Issue a row command or refresh on the banks that it spans from a path."""
     note_issue(t, c, command, path, NONE, cycle)
     c[t[COUNTS_AT] + command] += 1
@@ -345,7 +345,7 @@ def _issue_row(t: Ints, c: Ints, command: int, path: int, row: int, cycle: int) 
 
 
 @part
-def _advance_demand(t: Ints, c: Ints, d: int, cycle: int) -> None:
+def _advance_demand(t: Words, c: Words, d: int, cycle: int) -> None:
     """Issue a demand's next row command."""
     _issue_row(t, c, c[d + D_NEXT], c[d + D_BASE], c[d + D_ROW], cycle)
     c[d + D_MISSED] = 1
@@ -358,12 +358,12 @@ def _advance_demand(t: Ints, c: Ints, d: int, cycle: int) -> None:
 
 
 @part
-def _refresh_path(t: Ints, c: Ints) -> int:
+def _refresh_path(t: Words, c: Words) -> int:
     return t[BANKS] + c[t[SCALARS] + REFRESHED]
 
 
 @part
-def _refresh_command(t: Ints, c: Ints) -> int:
+def _refresh_command(t: Words, c: Words) -> int:
     """What the refresh that is due needs next: its banks closed, then itself."""
     refresh = t[REFRESH_COMMAND]
     span = command_field(t, refresh, SPAN)
@@ -376,7 +376,7 @@ def _refresh_command(t: Ints, c: Ints) -> int:
 
 
 @part
-def _refresh_at(t: Ints, c: Ints) -> int:
+def _refresh_at(t: Words, c: Words) -> int:
     """The cycle of the next command of the refresh that comes."""
     v = t[SCALARS]
     if t[REFRESH_COMMAND] == NONE:
@@ -390,7 +390,7 @@ def _refresh_at(t: Ints, c: Ints) -> int:
 
 
 @part
-def _advance_refresh(t: Ints, c: Ints, cycle: int) -> None:
+def _advance_refresh(t: Words, c: Words, cycle: int) -> None:
     """Issue the next command of a refresh; after the last one, demands begin anew."""
     v, command = t[SCALARS], _refresh_command(t, c)
     _issue_row(t, c, command, _refresh_path(t, c), NONE, cycle)
@@ -414,7 +414,7 @@ def _advance_refresh(t: Ints, c: Ints, cycle: int) -> None:
 
 
 @part
-def _write_log(t: Ints, shared: Ints, log: Ints, group: int, cycle: int, command: int) -> int:
+def _write_log(t: Words, shared: Words, log: Lines, group: int, cycle: int, command: int) -> int:
     line = shared[LOGGED]
     shared[LOGGED] += 1
     log[line] = NONE
@@ -425,7 +425,9 @@ def _write_log(t: Ints, shared: Ints, log: Ints, group: int, cycle: int, command
 
 
 @part
-def _log_column(t: Ints, c: Ints, shared: Ints, log: Ints, group: int, r: int, cycle: int) -> None:
+def _log_column(
+    t: Words, c: Words, shared: Words, log: Lines, group: int, r: int, cycle: int
+) -> None:
     line = _write_log(t, shared, log, group, cycle, c[r + COMMAND])
     log[line, rq.LOG_BANK] = c[r + BANK]
     log[line, rq.LOG_ROW] = c[r + ROW]
@@ -435,7 +437,7 @@ def _log_column(t: Ints, c: Ints, shared: Ints, log: Ints, group: int, r: int, c
 
 
 @part
-def _step(t: Ints, c: Ints, shared: Ints, log: Ints, group: int) -> bool:
+def _step(t: Words, c: Words, shared: Words, log: Lines, group: int) -> bool:
     """Issue the command that comes next in time, a column command first; False if none can."""
     v = t[SCALARS]
     r = place(t, c[v + HEAD])
@@ -472,7 +474,14 @@ def _step(t: Ints, c: Ints, shared: Ints, log: Ints, group: int) -> bool:
 
 @part
 def _advance(
-    t: Ints, c: Ints, shared: Ints, log: Ints, group: int, requests: Ints, order: Ints, drain: bool
+    t: Words,
+    c: Words,
+    shared: Words,
+    log: Lines,
+    group: int,
+    requests: Lines,
+    order: Words,
+    drain: bool,
 ) -> int:
     """Run a group until its requests are used up and, if it is to drain, its window is empty."""
     v = t[SCALARS]
@@ -493,7 +502,7 @@ def _advance(
 
 @part
 def _sort_by_group(
-    t: Ints, groups: Ints, requests: Ints, start: int, end: int, order: Ints
+    t: Words, groups: Lines, requests: Lines, start: int, end: int, order: Words
 ) -> None:
     """Put the requests from `start` to `end` in `order`, one group after the other."""
     v = t[SCALARS]
@@ -514,7 +523,7 @@ def _sort_by_group(
 
 
 @part
-def _forget_requests(t: Ints, groups: Ints) -> None:
+def _forget_requests(t: Words, groups: Lines) -> None:
     v = t[SCALARS]
     for g in range(len(groups)):
         groups[g, v + GIVEN] = 0
@@ -523,7 +532,7 @@ def _forget_requests(t: Ints, groups: Ints) -> None:
 
 @part
 def _advance_all(
-    t: Ints, groups: Ints, shared: Ints, log: Ints, requests: Ints, order: Ints, drain: bool
+    t: Words, groups: Lines, shared: Words, log: Lines, requests: Lines, order: Words, drain: bool
 ) -> int:
     """Advance all groups, or drain those that barriers name."""
     for g in range(len(groups)):
@@ -536,7 +545,7 @@ def _advance_all(
 
 
 @part
-def _attribute_rest(t: Ints, c: Ints, until: int) -> None:
+def _attribute_rest(t: Words, c: Words, until: int) -> None:
     """Attribute the cycles up to the last completion, and from there to `until`, a barrier."""
     v, causes = t[SCALARS], t[CAUSES_AT]
     completed = max(c[v + COMPLETED], c[v + MARK])
@@ -546,7 +555,7 @@ def _attribute_rest(t: Ints, c: Ints, until: int) -> None:
 
 
 @part
-def _synchronise(t: Ints, groups: Ints) -> None:
+def _synchronise(t: Words, groups: Lines) -> None:
     """Let the groups that barriers name go on when all of them have completed."""
     v = t[SCALARS]
     until = 0
@@ -564,13 +573,13 @@ def _synchronise(t: Ints, groups: Ints) -> None:
 
 
 @part
-def _is_barrier(t: Ints, requests: Ints, i: int) -> bool:
+def _is_barrier(t: Words, requests: Lines, i: int) -> bool:
     return command_field(t, requests[i, rq.COMMAND], ROLE) == BARS
 
 
 @part
 def _pass_barriers(
-    t: Ints, groups: Ints, shared: Ints, log: Ints, requests: Ints, order: Ints
+    t: Words, groups: Lines, shared: Words, log: Lines, requests: Lines, order: Words
 ) -> int:
     """End a run of barriers, if one is being read."""
     if shared[IN_BARRIERS] == 0:
@@ -583,7 +592,9 @@ def _pass_barriers(
 
 
 @part
-def _finish(t: Ints, groups: Ints, shared: Ints, log: Ints, requests: Ints, order: Ints) -> int:
+def _finish(
+    t: Words, groups: Lines, shared: Words, log: Lines, requests: Lines, order: Words
+) -> int:
     """Let all groups end."""
     v = t[SCALARS]
     for g in range(len(groups)):
@@ -598,7 +609,7 @@ def _finish(t: Ints, groups: Ints, shared: Ints, log: Ints, requests: Ints, orde
 
 
 def run(
-    t: Ints, groups: Ints, shared: Ints, log: Ints, requests: Ints, order: Ints, last: bool
+    t: Words, groups: Lines, shared: Words, log: Lines, requests: Lines, order: Words, last: bool
 ) -> int:
     """Simulate a block of requests, all but those that may still wait for later ones to be seen.
 

@@ -76,7 +76,7 @@ def structured(lines: Ints) -> NDArray[Any]:
 
 
 def one_after_the_other(results: Sequence[Result]) -> Result:
-    """The result of streams on the same device of which each starts when the one before has ended."""
+    """The result of streams on one device, each of which starts when the one before has ended."""
     if len(results) == 1:
         return results[0]
     cycles = sum(result.cycles for result in results)

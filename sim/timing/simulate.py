@@ -192,7 +192,7 @@ class _Stream:
         sizes = np.array([len(groups) for groups in self.alike])
         first = int(engine.tables[COUNTS_AT])
         issued = sizes @ engine.groups[:, first : first + len(self.model.names)]
-        commands = {n: int(c) for n, c in zip(self.model.names, issued, strict=True) if c}
+        commands = {n: c for n, c in zip(self.model.names, issued.tolist(), strict=True) if c}
         cycles = engine.cycles()
         hits, misses = (int(sizes @ counts) for counts in engine.hits_and_misses())
         all_cycles = cycles * int(sizes.sum())
@@ -212,7 +212,7 @@ class _Stream:
             misses,
             columns / all_cycles,
             busy / all_cycles,
-            {name: int(c) for name, c in zip(CAUSES, engine.causes(), strict=True)},
+            dict(zip(CAUSES, engine.causes().tolist(), strict=True)),
             None if lines is None else self._log(lines),
         )
 
@@ -241,14 +241,13 @@ class _Stream:
         more = len(waiting) - SHOWN_REQUESTS
         return (
             f'livelock on device "{self.model.device.name}": {shown}'
-            f"{f' and {more} more requests' if more > 0 else ''} wait for ever for each other's rows"
+            f"{f' and {more} more' if more > 0 else ''} wait for ever for each other's rows"
         )
 
     def _request(self, line: Ints) -> str:
-        name = self.model.names[line[rq.COMMAND]]
-        group = self.alike[int(line[rq.GROUP])][0]
-        where = f"{self.model.device.group} {group}, bank {line[rq.BANK]}, row {line[rq.ROW]}"
-        return f"{name} ({where}, column {line[rq.COLUMN]})"
+        command, group, bank, row, column, *_ = line.tolist()
+        where = f"{self.model.device.group} {self.alike[group][0]}, bank {bank}, row {row}"
+        return f"{self.model.names[command]} ({where}, column {column})"
 
 
 def _with_last(blocks: Iterable[Ints], end: Ints) -> Iterator[tuple[Ints, bool]]:

@@ -58,7 +58,7 @@ COMMAND_FIELDS = 10
 WHOLE_FILE = -1
 """Operand position of a command that uses all entries of a register file at once."""
 ANY_ENTRY, ALL_ENTRIES, FIRST_ENTRY = range(3)
-"""Offsets in the slots of a register file: raised for unknown entries, for any entry, for entry 0."""
+"""Slots of a register file: raised for entries not known, for any entry, for entry 0 and so on."""
 
 NEVER = 1 << 60
 """A cycle that does not come."""
@@ -86,7 +86,7 @@ NEVER = 1 << 60
     WINDOW_RAISE_AT,  # .. of ring, slot, latency, commands that the ring counts
     ENTRY_RAISE_AT,  # .. of slot, operand position, latency
     BASE_AT,  # per span set and path the first bank of those acted on
-    MEMBER_AT,  # per span set the places of its list of offsets from the base to all banks, ascending
+    MEMBER_AT,  # per span set the place of its list of offsets from the base, ascending
     UNION_AT,  # per two span sets the one that spans what either does
     COUNTS_AT,  # in a group's state: commands issued, by number
     CAUSES_AT,  # .. cycles by cause
@@ -443,7 +443,7 @@ class _Compiler:
         return [self.number[refresh.command], interval, self.path_count - self.banks]
 
     def _patience(self) -> int:
-        """No chain of waits between two finished requests is as long as four times all latencies."""
+        """No chain of waits between two requests is as long as four times all latencies."""
         timing = self.device.timing
         interval = self._refresh()[1]
         latencies = sum(timing.cycles(row.latency) for row in timing.constraints)

@@ -3,13 +3,12 @@
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pim_opt.devices import Device
-from pim_opt.sim.timing.jit import compiled
+from pim_opt.sim.timing.jit import Lines, Words, compiled, part
 from pim_opt.sim.timing.requests import (
     ADDRESS,
     BANK,
@@ -30,6 +29,7 @@ GOOD, BAD_FORM, BAD_COMMAND, BAD_ADDRESS = range(4)
 SPACE, NEWLINE, RETURN, ZERO, NINE = (ord(c) for c in " \n\r09")
 LOWER_X, LOWER_A, LOWER_F = (ord(c) for c in "xaf")
 TO_LOWER = 0x20
+NONE = -1
 
 
 class TraceError(ValueError):
@@ -42,16 +42,62 @@ class TraceError(ValueError):
         self.column = column
 
 
-class _Names(NamedTuple):
-    """The names of requests, as bytes."""
+@part
+def _is_name(text: Words, start: int, end: int, names: Lines, number: int) -> bool:
+    differ = 0
+    for k in range(end - start):
+        differ |= text[start + k] ^ names[number, k]
+    return differ == 0
 
-    text: Bytes
-    """Shape (names, longest name), padded with 0."""
-    length: Ints
+
+@part
+def _find_name(text: Words, start: int, end: int, names: Lines, lengths: Words, likely: int) -> int:
+    """The number of the name between two places, or NONE; neighbours are mostly of one name."""
+    for offset in range(len(lengths)):
+        number = (likely + offset) % len(lengths)
+        if lengths[number] == end - start and _is_name(text, start, end, names, number):
+            return number
+    return NONE
+
+
+@part
+def _digit(character: int, base: int) -> int:
+    """The value of a digit, or NONE."""
+    code = np.int64(character)  # of a byte, with which plain Python would calculate
+    if ZERO <= code <= NINE:
+        return code - ZERO
+    lower = code | TO_LOWER
+    if base == 16 and LOWER_A <= lower <= LOWER_F:
+        return lower - LOWER_A + 10
+    return NONE
+
+
+@part
+def _number(text: Words, at: int, limit: int) -> tuple[int, int]:
+    """A number and where it ends; it is `limit` if it is no less, or NONE if there is no digit."""
+    base = 10
+    if text[at] == ZERO and (text[at + 1] | TO_LOWER) == LOWER_X:
+        at += 2
+        base = 16
+    value = NONE
+    digit = _digit(text[at], base)
+    while digit != NONE:
+        value = min(max(value, 0) * base + digit, limit)
+        at += 1
+        digit = _digit(text[at], base)
+    return value, at
+
+
+@part
+def _line_end(text: Words, at: int) -> int:
+    """Where a line that should end here does, or NONE."""
+    if text[at] == RETURN:
+        at += 1
+    return at if text[at] == NEWLINE else NONE
 
 
 def parse_lines(
-    text: Bytes, names: Bytes, lengths: Ints, limit: int, which: Ints, address: Ints
+    text: Words, names: Lines, lengths: Words, limit: int, which: Words, address: Words
 ) -> tuple[int, int, int]:
     """Parse whole lines `NAME NUMBER`; numbers are decimal, or hexadecimal after 0x.
 
@@ -66,58 +112,28 @@ def parse_lines(
     Returns:
         Lines parsed, GOOD or what is wrong with the next line, and the byte where it is wrong.
     """
-    at, line, known = 0, 0, 0
-    end = len(text)
-    while at < end:
+    at, line, name = 0, 0, 0
+    while at < len(text):
         start = at
         while text[at] not in (SPACE, NEWLINE):
             at += 1
-        size = at - start
-        for offset in range(len(lengths)):
-            number = (known + offset) % len(lengths)
-            if lengths[number] != size:
-                continue
-            same = True
-            for k in range(size):
-                if text[start + k] != names[number, k]:
-                    same = False
-                    break
-            if same:
-                break
-        else:
-            return line, BAD_COMMAND if text[at] == SPACE and size > 0 else BAD_FORM, start
-        known = number
-        if text[at] == NEWLINE:
+        if text[at] == NEWLINE or at == start:
             return line, BAD_FORM, at
-        at += 1
-        first = at
-        base = 10
-        if text[at] == ZERO and (text[at + 1] | TO_LOWER) == LOWER_X:
-            at += 2
-            base = 16
-        value, digits = 0, 0
-        while text[at] not in (NEWLINE, RETURN):
-            c = text[at] | TO_LOWER
-            if ZERO <= text[at] <= NINE:
-                digit = int(text[at]) - ZERO
-            elif base == 16 and LOWER_A <= c <= LOWER_F:
-                digit = int(c) - LOWER_A + 10
-            else:
-                return line, BAD_FORM, at
-            value = value * base + digit
-            digits += 1
-            if value >= limit:
-                return line, BAD_ADDRESS, first
-            at += 1
-        if text[at] == RETURN:
-            at += 1
-        if digits == 0 or text[at] != NEWLINE:
+        name = _find_name(text, start, at, names, lengths, name)
+        if name == NONE:
+            return line, BAD_COMMAND, start
+        start = at + 1
+        value, at = _number(text, start, limit)
+        end = _line_end(text, at)
+        if min(value, end) == NONE:
             return line, BAD_FORM, at
-        at += 1
-        which[line] = known
+        if value == limit:
+            return line, BAD_ADDRESS, start
+        which[line] = name
         address[line] = value
         line += 1
-    return line, GOOD, end
+        at = end + 1
+    return line, GOOD, at
 
 
 class TraceReader:
@@ -186,7 +202,7 @@ class TraceReader:
             size = self._decoder.size
             message = f"address {line.split()[1]} is beyond the device's {size:#x} bytes"
         else:
-            message = f"'{line[:80]}' is no request; expected 'NAME 0xADDRESS'"
+            message = f"'{line[:80].rstrip()}' is no request; expected 'NAME 0xADDRESS'"
         return TraceError(self._name, self._lines + count + 1, at - start + 1, message)
 
 

@@ -1,4 +1,4 @@
-"""The published simulator's controller, cycle by cycle, in the plainest way: what fr_fcfs must equal.
+"""The published controller, cycle by cycle, in the plainest way: what fr_fcfs must equal.
 
 It recomputes everything in every cycle, and shares no code with the engine: it reads the device's
 commands and constraints, not the tables compiled from them.

@@ -28,7 +28,7 @@ def golden_streams() -> tuple[tuple[str, str, int], ...]:
     return tuple((name, dev, int(cycles)) for name, dev, cycles in rows if dev in device_names())
 
 
-@pytest.mark.parametrize(("name", "device", "cycles"), golden_streams(), ids=lambda v: str(v))
+@pytest.mark.parametrize(("name", "device", "cycles"), golden_streams(), ids=str)
 def test_recorded_cycles(name: str, device: str, cycles: int) -> None:
     result = simulate_trace(GOLDEN / f"{name}.trace", load_device(device))
     assert result.cycles == cycles
