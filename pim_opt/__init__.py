@@ -10,8 +10,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pim_opt.api import Compiled, KernelReport, RunReport, compile, run
     from pim_opt.devices import Device, load_device
+    from pim_opt.simulate import simulate
 
-__all__ = ["Compiled", "Device", "KernelReport", "RunReport", "compile", "load_device", "run"]
+__all__ = [
+    "Compiled",
+    "Device",
+    "KernelReport",
+    "RunReport",
+    "compile",
+    "load_device",
+    "run",
+    "simulate",
+]
 
 
 def __getattr__(name: str) -> Any:
@@ -20,5 +30,5 @@ def __getattr__(name: str) -> Any:
 
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = "pim_opt.devices" if name in ("Device", "load_device") else "pim_opt.api"
-    return getattr(importlib.import_module(module), name)
+    homes = {"Device": "devices", "load_device": "devices", "simulate": "simulate"}
+    return getattr(importlib.import_module(f"pim_opt.{homes.get(name, 'api')}"), name)

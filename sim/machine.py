@@ -179,7 +179,7 @@ class Machine:
                     f"{name} needs row {action.row.reshape(-1)[switches][0]}, which is not open"
                 )
             return
-        opener, closer = self.device.row_commands(command.spans)
+        opener, closer = self.device.rows_by(name)
         self.issued[opener] += int(switches.sum())
         self.issued[closer] += int((switches & ~first).sum())
 

@@ -5,7 +5,6 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pim_opt.devices import Device
 from pim_opt.sim.timing.jit import Lines, Words, compiled, part
@@ -19,8 +18,6 @@ from pim_opt.sim.timing.requests import (
     empty_requests,
 )
 from pim_opt.sim.timing.tables import Ints, Model
-
-Bytes = NDArray[np.uint8]
 
 BLOCK_BYTES = 1 << 20
 """Text read at once; some fifty thousand requests."""
@@ -63,10 +60,9 @@ def _find_name(text: Words, start: int, end: int, names: Lines, lengths: Words, 
 @part
 def _digit(character: int, base: int) -> int:
     """The value of a digit, or NONE."""
-    code = np.int64(character)  # of a byte, with which plain Python would calculate
-    if ZERO <= code <= NINE:
-        return code - ZERO
-    lower = code | TO_LOWER
+    if ZERO <= character <= NINE:
+        return character - ZERO
+    lower = character | TO_LOWER
     if base == 16 and LOWER_A <= lower <= LOWER_F:
         return lower - LOWER_A + 10
     return NONE
@@ -155,7 +151,7 @@ class TraceReader:
         self._command = np.array([traces.index(t) for t in self._known], np.int64)
         width = max(len(t) for t in self._known)
         padded = [t.encode().ljust(width, b"\0") for t in self._known]
-        self._names = np.array([list(p) for p in padded], np.uint8)
+        self._names = np.array([list(p) for p in padded], np.int64)
         self._lengths = np.array([len(t) for t in self._known], np.int64)
         self._decoder = _Decoder(model.device)
 
@@ -175,7 +171,7 @@ class TraceReader:
             yield self._block(rest + b"\n")
 
     def _block(self, data: bytes) -> Ints:
-        text = np.frombuffer(data, np.uint8)
+        text = np.frombuffer(data, np.uint8).astype(np.int64)
         lines = data.count(b"\n")
         which, address = np.empty(lines, np.int64), np.empty(lines, np.int64)
         count, verdict, at = self._parse(
