@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import simulator
 from harness import Measurement, append_to_history, seconds_of, table
 from numpy.typing import NDArray
 
@@ -96,6 +97,7 @@ def main() -> None:
         compile_gemv(),
         expand_program(program),
         simulate(program, x, w),
+        *simulator.measurements(),
     ]
     print(table(measurements))
     append_to_history(measurements)

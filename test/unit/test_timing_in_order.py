@@ -217,7 +217,7 @@ def same(a: Result, b: Result) -> bool:
     return a.as_json() == b.as_json() and bool((a.log == b.log).all())
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=settings().max_examples // 15)
 @given(streams())
 def test_plain_python_gives_the_same(lines: list[str]) -> None:
     compiled = simulate_trace(lines, ATTACC, log=True)
@@ -225,7 +225,7 @@ def test_plain_python_gives_the_same(lines: list[str]) -> None:
     assert sum(compiled.breakdown.values()) == compiled.cycles
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=settings().max_examples // 15)
 @given(streams())
 def test_a_group_does_the_same_alone_and_among_others(lines: list[str]) -> None:
     free = [line for line in lines if not line.startswith("PIM_BARRIER")]

@@ -97,7 +97,7 @@ def as_request(command: str, group: int, bank: int, row: int, column: int) -> Re
     return Request(command, group, place, row, ((group * 64 + bank) << 24) + row * 1024 + column)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=settings().max_examples // 10)
 @given(phases())
 def test_equals_the_rules_cycle_by_cycle(stream: list[tuple[str, int, int, int, int]]) -> None:
     expected = run(SMALL, [as_request(*step) for step in stream], limit=4000)
