@@ -275,45 +275,51 @@ def item(t: Words, c: Words, queue: int, i: int) -> int:
 @part
 def _ready_at(t: Words, c: Words, rows: Lines, e: int) -> int:
     """The earliest cycle of an entry's next command."""
-    command = _next_command(t, c, rows, e)
-    issued = c[t[SCALARS] + ISSUED_VERSION]
-    if c[e + READY_AT] != issued:
-        bank = c[e + BANK]
-        columns = ready_after_columns(t, c, command, bank, e + OPERAND)
-        c[e + READY] = max(columns, ready_after_rows(t, c, command, bank))
-        c[e + READY_AT] = issued
+    v = t[SCALARS]
+    if c[e + NEXT_AT] == c[v + ROWS_VERSION] and c[e + READY_AT] == c[v + ISSUED_VERSION]:
+        return c[e + READY]
+    command, bank = _next_command(t, c, rows, e), c[e + BANK]
+    columns = ready_after_columns(t, c, command, bank, e + OPERAND)
+    c[e + READY] = max(columns, ready_after_rows(t, c, command, bank))
+    c[e + READY_AT] = c[v + ISSUED_VERSION]
     return c[e + READY]
 
 
 @part
 def _least_ready_at(t: Words, c: Words, rows: Lines, queue: int) -> int:
-    """No entry of a queue is ready before this cycle. Kept until the group issues or passes a
-    barrier; entries that have come since are added.
+    """No entry of a queue is ready before this cycle.
 
-    Neighbours mostly ask for the same of the same bank, and so are ready together.
+    Kept until the group issues or passes a barrier; entries that have come since are added.
     """
-    issued = c[t[SCALARS] + ISSUED_VERSION]
-    length = _length(t, c, queue)
-    first, result = 0, NEVER
-    if c[t[LEAST_AT] + queue] == issued:
-        first, result = c[t[LEAST_OF] + queue], c[t[LEAST] + queue]
-        if first == length:
-            return result
-    last_command, last_bank, last_ready = NONE, NONE, 0
-    for i in range(first, length):
-        e = item(t, c, queue, i)
-        command = _next_command(t, c, rows, e)
-        if command == last_command and c[e + BANK] == last_bank and not _has_entries(t, command):
+    if c[t[LEAST_AT] + queue] != c[t[SCALARS] + ISSUED_VERSION]:
+        c[t[LEAST_AT] + queue] = c[t[SCALARS] + ISSUED_VERSION]
+        c[t[LEAST_OF] + queue] = 0
+        c[t[LEAST] + queue] = NEVER
+    if c[t[LEAST_OF] + queue] < c[t[LENGTHS] + queue]:
+        _add_to_least(t, c, rows, queue)
+    return c[t[LEAST] + queue]
+
+
+@part
+def _add_to_least(t: Words, c: Words, rows: Lines, queue: int) -> None:
+    """Neighbours mostly ask for the same of the same bank, and so are ready together."""
+    issued, version = c[t[SCALARS] + ISSUED_VERSION], c[t[SCALARS] + ROWS_VERSION]
+    items, length = t[ITEMS] + queue * t[WINDOW], c[t[LENGTHS] + queue]
+    least, last_command, last_bank, last_ready = c[t[LEAST] + queue], NONE, NONE, 0
+    for i in range(items + c[t[LEAST_OF] + queue], items + length):
+        e = c[i]
+        if c[e + NEXT_AT] != version:
+            _next_command(t, c, rows, e)
+        if c[e + NEXT] == last_command and c[e + BANK] == last_bank:
             c[e + READY] = last_ready
             c[e + READY_AT] = issued
             continue
-        last_command, last_bank = command, c[e + BANK]
         last_ready = _ready_at(t, c, rows, e)
-        result = min(result, last_ready)
-    c[t[LEAST] + queue] = result
-    c[t[LEAST_AT] + queue] = issued
+        least = min(least, last_ready)
+        if not _has_entries(t, c[e + NEXT]):
+            last_command, last_bank = c[e + NEXT], c[e + BANK]
+    c[t[LEAST] + queue] = least
     c[t[LEAST_OF] + queue] = length
-    return result
 
 
 @part
