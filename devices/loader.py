@@ -99,24 +99,42 @@ def _read(path: Path, children: tuple[Path, ...]) -> _File:
         raise DeviceError(f"base '{base}' leads back to this file", place)
     parent = _read(base_path, (*children, path))
     own = {key: value for key, value in file.data.items() if key != "base"}
-    return _File(_merged(parent.data, own), parent.positions | file.positions)
+    positions = parent.positions | file.positions
+    return _File(_merged(parent.data, own, "$", positions), positions)
 
 
-def _merged(base: Data, own: Data) -> Data:
-    """`base` with the entries of `own`; mappings in both are merged, all else is replaced.
+def _merged(base: Data, own: Data, where: str, positions: Positions) -> Data:
+    """`base` with the entries of `own`, both at the path `where`.
 
-    An entry of `own` that is null takes the inherited one away.
+    Mappings in both are merged, `key+` adds its list to that of `key`, null takes an entry back,
+    all else is replaced.
     """
     result = dict(base)
     for key, value in own.items():
         inherited = result.get(key)
+        listed = result.get(key.removesuffix("+"))
         if value is None and key in base:
             del result[key]
         elif isinstance(inherited, dict) and isinstance(value, dict):
-            result[key] = _merged(cast(Data, inherited), cast(Data, value))
+            path = f"{where}.{key}"
+            result[key] = _merged(cast(Data, inherited), cast(Data, value), path, positions)
+        elif key.endswith("+") and isinstance(listed, list) and isinstance(value, list):
+            added = cast(list[object], value)
+            result[key[:-1]] = _appended(cast(list[object], listed), added, where, key, positions)
         else:
             result[key] = value
     return result
+
+
+def _appended(
+    base: list[object], added: list[object], where: str, key: str, positions: Positions
+) -> list[object]:
+    """Both lists; the positions of what is added move to its place in the whole."""
+    for number in range(len(added)):
+        written, place = f"{where}.{key}[{number}]", f"{where}.{key[:-1]}[{len(base) + number}]"
+        for path in [path for path in positions if path.startswith(written)]:
+            positions[path.replace(written, place, 1)] = positions[path]
+    return [*base, *added]
 
 
 def _parse(path: Path) -> _File:
@@ -173,7 +191,7 @@ def _located(message: str, file: _File) -> DeviceError:
     text, where = _text_and_path(message)
     while _ANY_KEY in where:
         where = _with_key(message, where, file)
-    unknown = re.search(r"unknown field `(\w+)`", text)
+    unknown = re.search(r"unknown field `([^`]+)`", text)
     if unknown is not None:
         text = f"unknown field '{unknown[1]}'"
         where = f"{where}.{unknown[1]}"
