@@ -72,7 +72,7 @@ class Command(_Struct, frozen=True):
     spans: tuple[str, ...] = ()
     """Core levels on all of whose members it acts at once; the others are addressed."""
     row: bool = False
-    """Needs its row open in every bank that it acts on."""
+    """Needs its row open in every bank that the command that opens it spans."""
     opens: bool = False
     closes: bool = False
     scope: str | None = None
@@ -338,6 +338,14 @@ class Device(_Struct, frozen=True):
         """
         given = self.commands[command]
         return self.row_commands(given.spans) if given.rows_by is None else given.rows_by
+
+    def row_spans(self, command: str) -> tuple[str, ...]:
+        """Core levels on all of whose members `command` needs its row open, if it needs any.
+
+        Raises:
+            KeyError: as `rows_by`.
+        """
+        return self.commands[self.rows_by(command)[0]].spans
 
     def row_commands(self, spans: tuple[str, ...]) -> tuple[str, str]:
         """The commands that open and close a row in all banks that `spans` joins.

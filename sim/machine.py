@@ -9,6 +9,7 @@ that a register file lacks, data that nothing has written moved out as a result.
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -45,8 +46,9 @@ class RegisterFile:
 
     def __init__(self, register: Register, device: Device) -> None:
         self.register = register
-        units = device.cores if register.per != device.group else 1
-        self.per_core = units > 1
+        below = device.levels[device.levels.index(device.level(register.per)) + 1 :]
+        self.cores_per_unit = min(prod(level.count for level in below), device.cores)
+        units = device.cores // self.cores_per_unit
         self.values = np.zeros((device.groups, units, register.entries, register.lanes), np.float32)
         reset = register.reset == "zero"
         self.valid = np.full((device.groups, units, register.entries), reset)
@@ -111,7 +113,7 @@ class Machine:
             self.column_bytes_moved[run.command] += len(run) * self.device.column_bytes
         action = self._action(command, run, staging)
         if command.row:
-            self._access_rows(run.command, command, action)
+            self._access_rows(run, action)
         if command.opens or command.closes:
             self._set_rows(command, action)
         if command.meaning is None:
@@ -123,22 +125,26 @@ class Machine:
 
     # Addresses
 
-    def _action(self, command: Command, run: Run, staging: NDArray[Any] | None) -> _Action:
-        levels = self.device.core_levels
-        spanned = {self.device.level(name).short for name in command.spans}
+    def _cores(self, run: Run, spans: tuple[str, ...]) -> tuple[Ints, tuple[int, ...]]:
+        """The cores that `spans` joins from each address on, (n, cores), and the levels' sizes."""
+        spanned = {self.device.level(name).short for name in spans}
         base = np.zeros(len(run), np.int64)
         offsets = np.zeros(1, np.int64)
-        span: list[int] = []
+        sizes: list[int] = []
         weight = self.device.cores
-        for number, level in enumerate(levels):
+        for number, level in enumerate(self.device.core_levels):
             weight //= level.count
             if level.short in spanned:
                 offsets = np.add.outer(offsets, np.arange(level.count) * weight).reshape(-1)
-                span.append(level.count)
+                sizes.append(level.count)
                 continue
             coordinate = run.address[:, number]
             self._check_range(run.command, level.name, coordinate, level.count)
             base += coordinate * weight
+        return base[:, None] + offsets[None, :], tuple(sizes)
+
+    def _action(self, command: Command, run: Run, staging: NDArray[Any] | None) -> _Action:
+        cores, span = self._cores(run, command.spans)
         row, column = run.address[:, -2], run.address[:, -1]
         if command.row:
             self._check_range(run.command, "row", row, self.device.rows)
@@ -152,8 +158,8 @@ class Machine:
             command,
             self.element,
             run.groups[:, None],
-            base[:, None] + offsets[None, :],
-            tuple(span),
+            cores,
+            span,
             row[:, None],
             column[:, None],
             {name: run.operands[:, i : i + 1] for i, name in enumerate(command.operands)},
@@ -170,23 +176,25 @@ class Machine:
 
     # Rows
 
-    def _access_rows(self, name: str, command: Command, action: _Action) -> None:
+    def _access_rows(self, run: Run, action: _Action) -> None:
         """See that the rows a run needs are open, and account for opening them."""
-        switches, first = self._row_switches(action)
+        cores, _ = self._cores(run, self.device.row_spans(run.command))
+        switches, first = self._row_switches(action, cores)
         if not self._opens_rows:
             if switches.any():
                 raise SimulationError(
-                    f"{name} needs row {action.row.reshape(-1)[switches][0]}, which is not open"
+                    f"{run.command} needs row {action.row.reshape(-1)[switches][0]},"
+                    " which is not open"
                 )
             return
-        opener, closer = self.device.rows_by(name)
+        opener, closer = self.device.rows_by(run.command)
         self.issued[opener] += int(switches.sum())
         self.issued[closer] += int((switches & ~first).sum())
 
-    def _row_switches(self, action: _Action) -> tuple[Bools, Bools]:
-        """Per command whether any of its banks has another row open, and whether all are closed."""
-        count, spanned = action.cores.shape
-        place = (action.groups * self.device.cores + action.cores).reshape(-1)
+    def _row_switches(self, action: _Action, cores: Ints) -> tuple[Bools, Bools]:
+        """Per command whether any of `cores` has another row open, and whether all are closed."""
+        count, spanned = cores.shape
+        place = (action.groups * self.device.cores + cores).reshape(-1)
         row = np.broadcast_to(action.row, (count, spanned)).reshape(-1)
         order = np.argsort(place, kind="stable")
         place, sorted_row = place[order], row[order]
@@ -290,8 +298,10 @@ class Machine:
     # Registers
 
     def _unit(self, file: RegisterFile, action: _Action) -> Ints:
-        """Which unit's register each core uses, shape (n, cores or 1)."""
-        return action.cores if file.per_core else np.zeros((len(action.groups), 1), np.int64)
+        """Which unit's register each core uses, shape (n, cores, or 1 where all use the same)."""
+        if file.cores_per_unit == self.device.cores:
+            return np.zeros((len(action.groups), 1), np.int64)
+        return action.cores // file.cores_per_unit
 
     def _entry(self, name: str, file: RegisterFile, ref: Ref, action: _Action) -> Ints:
         entry = action.operands[ref.indices[0]]

@@ -159,8 +159,11 @@ class _Places:
 
     def cores(self, command: str, core: int) -> tuple[int, ...]:
         """The cores on which a command addressed to `core` acts."""
-        spans = {self._device.level(name).name for name in self._device.commands[command].spans}
-        return self._with_coordinates(core, dict.fromkeys(spans, "*"))
+        return self._spanned(core, self._device.commands[command].spans)
+
+    def row_cores(self, command: str, core: int) -> tuple[int, ...]:
+        """The cores in which a command addressed to `core` needs its row open."""
+        return self._spanned(core, self._device.row_spans(command))
 
     def also(self, core: int, also_at: dict[str, str]) -> tuple[int, ...]:
         """The cores at whose members a constraint binds besides those of its command."""
@@ -175,6 +178,10 @@ class _Places:
         """The members of a level that some of `cores` are in."""
         size = self.size(level)
         return tuple(sorted({core // size for core in cores}))
+
+    def _spanned(self, core: int, spans: tuple[str, ...]) -> tuple[int, ...]:
+        names = [self._device.level(name).name for name in spans]
+        return self._with_coordinates(core, dict.fromkeys(names, "*"))
 
     def _with_coordinates(self, core: int, origins: dict[str, str]) -> tuple[int, ...]:
         """Cores like `core`, but with coordinates replaced: by all, or by those of other levels."""
@@ -216,6 +223,7 @@ class _Rows:
     def __init__(self, device: Device) -> None:
         self._device = device
         self._cores = cache(_Places(device).cores)
+        self._row_cores = cache(_Places(device).row_cores)
         self._open: dict[int, set[int]] = defaultdict(set)
         self._last: dict[int, Issue] = {}
         """The last command to open or close a row, by core."""
@@ -224,9 +232,10 @@ class _Rows:
         command = self._device.commands[issue.command]
         if not (command.row or command.opens or command.closes or command.kind == "refresh"):
             return
-        cores = self._cores(issue.command, issue.group * self._device.cores + issue.bank)
+        core = issue.group * self._device.cores + issue.bank
+        cores = self._cores(issue.command, core)
         if command.row:
-            yield from self._needs_row(issue, cores)
+            yield from self._needs_row(issue, self._row_cores(issue.command, core))
         if command.kind == "refresh" or (command.opens and not self._device.controller.keeps_rows):
             yield from self._needs_closed(issue, cores)
         for core in cores if command.opens or command.closes else ():
