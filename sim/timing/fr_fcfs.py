@@ -209,7 +209,7 @@ def _next_command(t: Words, c: Words, rows: Lines, e: int) -> int:
     command = c[e + COMMAND]
     result = command
     if command_field(t, command, NEEDS_ROW):
-        span = command_field(t, command, SPAN)
+        span = command_field(t, command_field(t, command, OPENER), SPAN)
         base = t[t[BASE_AT] + span * t[PATHS] + c[e + BANK]]
         if _is_single(t, span):
             fit = _fit(t, c, rows, span, base, c[e + ROW])
