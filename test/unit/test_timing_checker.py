@@ -174,48 +174,83 @@ def binding(device: Device, before: Sequence[Entry], entry: Entry) -> tuple[int,
 
 # Two commands
 
+GAP = 10_000
+"""Cycles after which nothing binds any more."""
+
 
 def pairs(row: Constraint) -> Iterator[tuple[str, str]]:
     yield from product(row.preceding, row.following)
+
+
+def blocked(
+    device: Device, row: Constraint, cases: Iterable[tuple[Sequence[Entry], Entry]]
+) -> list[bool]:
+    """Per case, one long after the other, whether a row blocks the last of its commands."""
+    log: list[Entry] = []
+    lasts: list[int] = []
+    for number, (before, last) in enumerate(cases):
+        log += [(GAP * number + entry[0], *entry[1:]) for entry in (*before, last)]
+        lasts.append(len(log) - 1)
+    found = {
+        v.following.position
+        for v in broken(device, log)
+        if v.following is not None and v.constraint == row
+    }
+    return [position in found for position in lasts]
 
 
 @pytest.mark.parametrize(("device", "row"), EVERY_ROW)
 def test_blocked_until_the_latency_is_over(device: Device, row: Constraint) -> None:
     cycles = device.timing.cycles(row.latency)
     assert cycles >= row.window, "the preceding commands take a cycle each"
-    for preceding, following in pairs(row):
-        before = [(i, preceding, 3, 0, 5, (0, 0)) for i in range(row.window)]
-        last = (cycles, following, 3, 0, 5, (0, 0))
-        expected = bool(meet(device, row, before[0], last))
-        early = broken_constraints(device, [*before, (cycles - 1, *last[1:])])
-        assert (row in early) == expected, f"{preceding} to {following}"
-        assert row not in broken_constraints(device, [*before, last])
+    before = {
+        name: [(i, name, 3, 0, 5, (0, 0)) for i in range(row.window)] for name in row.preceding
+    }
+    early = [(before[p], (cycles - 1, f, 3, 0, 5, (0, 0))) for p, f in pairs(row)]
+    ready = [(before[p], (cycles, f, 3, 0, 5, (0, 0))) for p, f in pairs(row)]
+    expected = [bool(meet(device, row, first[0], last)) for first, last in early]
+    assert blocked(device, row, early) == expected
+    assert not any(blocked(device, row, ready))
+
+
+def neighbours(device: Device, row: Constraint) -> Iterator[int]:
+    """Bank 0 and its neighbour at each of the levels that name a member of the row's level."""
+    yield 0
+    weight = device.cores
+    for level in device.core_levels[: depth(device, row.level)]:
+        weight //= level.count
+        yield weight
 
 
 @pytest.mark.parametrize(("device", "row"), EVERY_ROW)
 def test_binds_where_the_two_meet_and_nowhere_else(device: Device, row: Constraint) -> None:
-    deep = depth(device, row.level)
-    for (preceding, following), number in product(pairs(row), range(deep + 1)):
-        bank = 0
-        if number > 0:  # the neighbour at one of the levels that name the member
-            size = np.prod([level.count for level in device.core_levels[number:]], dtype=int)
-            bank = int(size)
+    here: list[tuple[list[Entry], Entry]] = []
+    for (preceding, following), bank in product(pairs(row), neighbours(device, row)):
         before = [(i, preceding, 0, 0, 5, (0, 0)) for i in range(row.window)]
-        last = (row.window - 1, following, 0, bank, 5, (0, 0))
-        expected = bool(meet(device, row, before[0], last))
-        assert (row in broken_constraints(device, [*before, last])) == expected
-        elsewhere = (last[0], following, 1, *last[3:])
-        assert row not in broken_constraints(device, [*before, elsewhere])
+        here.append((before, (row.window - 1, following, 0, bank, 5, (0, 0))))
+    expected = [bool(meet(device, row, before[0], last)) for before, last in here]
+    assert blocked(device, row, here) == expected
+    elsewhere = [(before, (last[0], last[1], 1, *last[3:])) for before, last in here]
+    assert not any(blocked(device, row, elsewhere))
 
 
-@pytest.mark.parametrize(("device", "row"), EVERY_ROW)
+WINDOWED = [
+    pytest.param(*case.values, id=case.id)
+    for case in EVERY_ROW
+    if isinstance(case.values[1], Constraint) and case.values[1].window > 1
+]
+
+
+@pytest.mark.parametrize(("device", "row"), WINDOWED)
 def test_a_window_counts_back(device: Device, row: Constraint) -> None:
-    if row.window == 1:
-        return
-    for preceding, following in pairs(row):
-        before = [(i, preceding, 0, 0, 5, ()) for i in range(row.window - 1)]
-        last = (row.window, following, 0, 0, 5, ())
-        assert row not in broken_constraints(device, [*before, last])
+    cases = [
+        (
+            [(i, preceding, 0, 0, 5, ()) for i in range(row.window - 1)],
+            (row.window, following, 0, 0, 5, ()),
+        )
+        for preceding, following in pairs(row)
+    ]
+    assert not any(blocked(device, row, cases))
 
 
 def test_an_entry_binds_only_commands_that_use_it() -> None:
@@ -362,7 +397,8 @@ def is_possible(device: Device, entry: Entry, rows: dict[tuple[int, ...], int]) 
     command = device.commands[name]
     banks = [(group, *place) for place in spanned(device, name, bank)]
     if command.row:
-        return all(rows.get(place) == row for place in banks)
+        opener, _ = device.rows_by(name)
+        return all(rows.get((group, *place)) == row for place in spanned(device, opener, bank))
     if command.opens or command.kind == "refresh":
         return all(place not in rows for place in banks)
     return True
@@ -399,7 +435,7 @@ def greedy_log(device: Device, seed: int, length: int) -> list[Entry]:
 @pytest.mark.parametrize("name", device_names())
 def test_finds_what_is_planted_in_a_legal_log(name: str) -> None:
     device = msgspec.structs.replace(load_device(name), refresh=None)
-    entries = greedy_log(device, seed=1, length=200)
+    entries = greedy_log(device, seed=1, length=120)
     assert broken(device, entries) == []
     planted = 0
     for number, entry in enumerate(entries):
@@ -414,7 +450,7 @@ def test_finds_what_is_planted_in_a_legal_log(name: str) -> None:
             if v.following is not None and v.following.position == number
         ]
         assert all(row in found for row in rows)
-    assert planted > 100
+    assert planted > 30
 
 
 @pytest.mark.parametrize("name", device_names())
