@@ -56,9 +56,12 @@ def device_text(device: Device) -> str:
             f" {register.per}{halves}"
         )
     lines.append("  commands")
+    width = max(map(len, device.commands)) + 1
+    trace_width = max(len(command.trace or "") for command in device.commands.values()) + 1
     for name, command in device.commands.items():
         if command.trace is not None:
-            lines.append(f"    {name:<9}{command.trace:<14}{command.meaning or command.kind}")
+            what = command.meaning or command.kind
+            lines.append(f"    {name:<{width}}{command.trace:<{trace_width}}{what}")
     lines.append(f"  timing     {len(device.timing.constraints)} constraints between commands")
     lines.append("  assumed")
     notes = [f"{n}: {r.assumption}" for n, r in device.registers.items() if r.assumption]
