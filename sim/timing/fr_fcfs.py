@@ -23,6 +23,7 @@ from pim_opt.sim.timing.constraints import (
 )
 from pim_opt.sim.timing.jit import Lines, Pages, Words, part
 from pim_opt.sim.timing.tables import (
+    ADDRESSED,
     BANKS,
     BARRIER_CAUSE,
     BARS,
@@ -736,11 +737,9 @@ def _write_log(
     log[line, rq.LOG_CYCLE] = shared[NOW]
     log[line, rq.LOG_COMMAND] = command
     log[line, rq.LOG_GROUP] = group
-    span = command_field(t, command, SPAN)
-    log[line, rq.LOG_BANK] = t[t[BASE_AT] + span * t[PATHS] + path]
+    log[line, rq.LOG_BANK] = t[t[BASE_AT] + ADDRESSED * t[PATHS] + path]
     if e == NONE:
         return
-    log[line, rq.LOG_BANK] = path
     log[line, rq.LOG_ROW] = c[e + ROW]
     if command == c[e + COMMAND]:
         log[line, rq.LOG_COLUMN] = c[e + COLUMN]

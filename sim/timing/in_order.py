@@ -27,6 +27,7 @@ from pim_opt.sim.timing.constraints import (
 )
 from pim_opt.sim.timing.jit import Lines, Words, part
 from pim_opt.sim.timing.tables import (
+    ADDRESSED,
     BANKS,
     BARRIER_CAUSE,
     BARS,
@@ -466,8 +467,7 @@ def _step(t: Words, c: Words, shared: Words, log: Lines, group: int) -> bool:
         if len(log) > 0:
             command, path = _refresh_command(t, c), _refresh_path(t, c)
             line = _write_log(t, shared, log, group, refresh_at, command)
-            bases = t[BASE_AT] + command_field(t, command, SPAN) * t[PATHS]
-            log[line, rq.LOG_BANK] = t[bases + path]
+            log[line, rq.LOG_BANK] = t[t[BASE_AT] + ADDRESSED * t[PATHS] + path]
         _advance_refresh(t, c, refresh_at)
     return True
 

@@ -23,6 +23,9 @@ Ints = NDArray[np.int64]
 
 ROW_BUS, COLUMN_BUS, NO_BUS = range(3)
 
+ADDRESSED = 0
+"""Number of the span set that spans nothing: its base is the first bank of a path."""
+
 CAUSES = (
     "mac",
     "row",
@@ -408,7 +411,7 @@ class _Compiler:
 
     def _span_sets(self) -> dict[frozenset[int], int]:
         """Numbers of all sets of levels that commands span, and of their unions."""
-        found = {self._spanned(name) for name in self.names}
+        found = {frozenset[int](), *(self._spanned(name) for name in self.names)}
         while True:
             unions = {a | b for a in found for b in found}
             if unions == found:
