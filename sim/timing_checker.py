@@ -28,6 +28,9 @@ from numpy.typing import NDArray
 from pim_opt.devices import Device
 from pim_opt.devices.model import Constraint
 
+NEVER = -1
+"""The position of a command that is not in the log."""
+
 UNKNOWN = -1
 """An index operand that the log does not know: it may be any."""
 
@@ -57,7 +60,10 @@ def log_type(device: Device) -> np.dtype[Any]:
 
 
 class Issue(NamedTuple):
-    """A command of a log: `position` counts the log's elements as they were given."""
+    """A command of a log: `position` counts the log's elements as they were given.
+
+    A refresh that never came has position NEVER and the cycle of the log's end.
+    """
 
     position: int
     cycle: int
@@ -78,13 +84,13 @@ class Violation:
 
     What is counted are cycles from the preceding command, or, of the rules "row is open" and "bank
     is closed", the row that is open (-1: none) and the one that should be; of "refresh is on time"
-    the cycle of the refresh (that of the log's end if it never comes) and the last one allowed.
+    the cycle of the refresh and the last one allowed.
     """
 
     rule: str
     constraint: Constraint | None
     preceding: Issue | None
-    following: Issue | None
+    following: Issue
     found: int
     needed: int
 
@@ -114,6 +120,22 @@ def violations(
             yield from rule.check(issue)
         yield from refreshes.check(issue)
     yield from refreshes.missing(end)
+
+
+def earliest_cycles(
+    log: NDArray[np.void], device: Device
+) -> Iterator[tuple[Issue, int, tuple[Constraint, ...]]]:
+    """Per command of a log the first cycle that the table allows it, and the rows that say so.
+
+    Args:
+        log, device: as for `violations`; what came before each command is taken from the log.
+    """
+    table = _Constraints(device)
+    for issue in _issues(log, device):
+        waits = [(last.cycle + row.cycles, row.constraint) for row, last in table.waits(issue)]
+        first = max((cycle for cycle, _ in waits), default=0)
+        yield issue, first, tuple(row for cycle, row in waits if cycle == first)
+        table.mark(issue)
 
 
 def _issues(log: NDArray[np.void], device: Device) -> Iterator[Issue]:
@@ -301,17 +323,31 @@ class _Constraints:
         self._marked = cache(self._keys_marked)
 
     def check(self, issue: Issue) -> Iterator[Violation]:
-        core = self._places.core(issue)
-        operands = issue.operands if issue.command in self._by_entry else ()
-        for row, keys in self._heeded(issue.command, core, operands):
-            last = self._latest(row.constraint.window, keys)
-            if last is not None and issue.cycle < last.cycle + row.cycles:
-                found = issue.cycle - last.cycle
+        for row, last in self.waits(issue):
+            found = issue.cycle - last.cycle
+            if found < row.cycles:
                 yield Violation(row.rule, row.constraint, last, issue, found, row.cycles)
-        for key, window in self._marked(issue.command, core, operands):
+        self.mark(issue)
+
+    def waits(self, issue: Issue) -> Iterator[tuple[_Row, Issue]]:
+        """The rows that bind a command, each with the command from which its wait runs."""
+        core = self._places.core(issue)
+        for row, keys in self._heeded(issue.command, core, self._operands(issue)):
+            last = self._latest(row.constraint.window, keys)
+            if last is not None:
+                yield row, last
+
+    def mark(self, issue: Issue) -> None:
+        """Note that a command has issued."""
+        core = self._places.core(issue)
+        for key, window in self._marked(issue.command, core, self._operands(issue)):
             if key not in self._last:
                 self._last[key] = deque(maxlen=window)
             self._last[key].append(issue)
+
+    def _operands(self, issue: Issue) -> tuple[int, ...]:
+        """A command's index operands if they matter to some row."""
+        return issue.operands if issue.command in self._by_entry else ()
 
     def _latest(self, window: int, keys: tuple[Key, ...]) -> Issue | None:
         """The issue from which a row's wait runs, the latest of those under all its keys."""
@@ -418,9 +454,12 @@ class _Refreshes:
         if self._command is None:
             return
         cores = self._device.cores
+        size = self._places.size(self._per)
         for group in sorted(self._groups):
             own = tuple(range(group * cores, (group + 1) * cores))
             for member in self._places.members(own, self._per):
                 allowed = (self._done[member] + 1) * self._interval + self._late
                 if end > allowed:
-                    yield Violation("refresh is on time", None, None, None, end, allowed)
+                    bank = member * size - own[0]
+                    absent = Issue(NEVER, end, self._command, group, bank, -1, ())
+                    yield Violation("refresh is on time", None, None, absent, end, allowed)

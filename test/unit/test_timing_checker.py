@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pim_opt.devices import Device, device_names, load_device
 from pim_opt.devices.model import Constraint, Controller
-from pim_opt.sim.timing_checker import UNKNOWN, Violation, log_type, violations
+from pim_opt.sim.timing_checker import NEVER, UNKNOWN, Violation, log_type, violations
 
 Log = NDArray[Any]
 Entry = tuple[int, str, int, int, int, tuple[int, ...]]
@@ -191,11 +191,7 @@ def blocked(
     for number, (before, last) in enumerate(cases):
         log += [(GAP * number + entry[0], *entry[1:]) for entry in (*before, last)]
         lasts.append(len(log) - 1)
-    found = {
-        v.following.position
-        for v in broken(device, log)
-        if v.following is not None and v.constraint == row
-    }
+    found = {v.following.position for v in broken(device, log) if v.constraint == row}
     return [position in found for position in lasts]
 
 
@@ -306,7 +302,7 @@ def test_a_command_finds_its_row_open_in_all_banks() -> None:
     (found,) = broken(device, [(0, "ACTAB", 0, 0, 7, ()), closed, use])
     assert (found.rule, found.found, found.needed) == ("row is open", -1, 7)
     assert found.preceding is not None
-    assert (found.preceding.position, found.following and found.following.position) == (1, 2)
+    assert (found.preceding.position, found.following.position) == (1, 2)
     assert str(found) == (
         "row is open: MACAB at cycle 100 (group 0, bank 0, row 7)"
         " after PRE at cycle 50 (group 0, bank 63, row 7): found -1, needed 7"
@@ -343,6 +339,8 @@ def test_refreshes_keep_their_interval() -> None:
     assert rules(device, [start, late, end]) == []
     assert rules(device, [start, (late[0] + 1, *late[1:]), end]) == ["refresh is on time"]
     assert rules(device, [start, late, (end[0] + 1, *end[1:])]) == ["refresh is on time"]
+    (absent,) = broken(device, [start, late, (end[0] + 1, *end[1:])])
+    assert (absent.following.position, absent.found, absent.needed) == (NEVER, end[0] + 1, end[0])
     log = log_of(device, [start, late, timely, end])
     found = [v.needed for v in violations(log, device, refresh_late=0)]
     assert found == [interval, 2 * interval]
@@ -386,7 +384,7 @@ def test_agrees_with_the_definition(name: str, seed: int) -> None:
     found = {
         (v.following.position, rows.index(v.constraint))
         for v in broken(device, entries)
-        if v.following is not None and v.constraint is not None
+        if v.constraint is not None
     }
     assert found == expected
 
@@ -444,11 +442,7 @@ def test_finds_what_is_planted_in_a_legal_log(name: str) -> None:
             continue
         planted += 1
         early = [*entries[:number], (ready - 1, *entry[1:]), *entries[number + 1 :]]
-        found = [
-            v.constraint
-            for v in broken(device, early)
-            if v.following is not None and v.following.position == number
-        ]
+        found = [v.constraint for v in broken(device, early) if v.following.position == number]
         assert all(row in found for row in rows)
     assert planted > 30
 
