@@ -176,8 +176,9 @@ def _let_act(t: Words, c: Words, d: int, cycle: int) -> None:
 @part
 def _demand_for(t: Words, c: Words, command: int, bank: int, row: int) -> int:
     """The demand that a request joins, or a new one behind all that overlap it."""
-    v, span = t[SCALARS], command_field(t, command, SPAN)
-    base, opener = t[t[BASE_AT] + span * t[PATHS] + bank], command_field(t, command, OPENER)
+    v, opener = t[SCALARS], command_field(t, command, OPENER)
+    span = command_field(t, opener, SPAN)
+    base = t[t[BASE_AT] + span * t[PATHS] + bank]
     blockers = 0
     for i in range(c[v + ACTIVE] - 1, -1, -1):
         d = c[t[ORDER] + i]
