@@ -8,6 +8,7 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 
 from pim_opt.devices import device_names, load_device
+from pim_opt.dialects.pim import BarrierOp
 from pim_opt.parsing import make_context, parse_module
 from pim_opt.pass_options import expand, make_pass
 from pim_opt.pipeline_spec import OptionSpec, PassSpec
@@ -72,8 +73,14 @@ def test_as_many_ops_for_a_large_gemv_as_for_a_small_one(device: str) -> None:
         context = make_context()
         module = parse_module(gemv(n, k), "<text>", context)
         stages = compiled(module, context, specs)
-        counts.append([(name, sum(1 for _ in module.walk())) for name in stages])
+        counts.append([(name, ops_of(module)) for name in stages])
     assert counts[0] == counts[1]
+
+
+def ops_of(module: ModuleOp) -> int:
+    """Ops of a module. Barriers are left out: which of them can go follows from the timing of the
+    commands around them, and a kernel that uses fewer banks has other timing."""
+    return sum(1 for op in module.walk() if not isinstance(op, BarrierOp))
 
 
 @pytest.mark.parametrize("device", DEVICES)
