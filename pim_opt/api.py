@@ -15,6 +15,7 @@ from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Operation
 
 from pim_opt.cost.floor import contraction_floor_cycles
+from pim_opt.devices import load_device
 from pim_opt.diagnostics import (
     Diagnostic,
     diagnosed,
