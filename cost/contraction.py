@@ -12,6 +12,7 @@ import numpy as np
 
 from pim_opt.cost.energy import energy_pj
 from pim_opt.cost.estimate import CycleParts, Estimate
+from pim_opt.cost.host_accesses import HostAccesses
 from pim_opt.cost.mapping import Mapping
 from pim_opt.cost.nest import (
     Ints,
@@ -22,11 +23,11 @@ from pim_opt.cost.nest import (
     rows_opened,
     valid_iterations,
 )
-from pim_opt.cost.rates import interval, latency
-from pim_opt.cost.timings import completion, host_access_cycles, nest_timings
+from pim_opt.cost.streams import pace_of
+from pim_opt.cost.timings import nest_timings
 from pim_opt.cost.transfers import TransferLoops
 from pim_opt.devices import Device
-from pim_opt.dialects.iteration import Access, Contraction
+from pim_opt.dialects.iteration import Contraction
 
 
 def loads_of(mapping: Mapping) -> TransferLoops:
@@ -48,17 +49,8 @@ def moves_of(mapping: Mapping) -> TransferLoops:
 
 
 def traffic_of(loads: TransferLoops, moves: TransferLoops) -> Traffic:
-    """Commands and intervals of one load and one move."""
-    load_interval = interval(loads.device, loads.command, loads.digits)
-    move_interval = interval(moves.device, moves.command, moves.digits)
-    return Traffic(
-        loads.commands,
-        load_interval,
-        moves.commands,
-        move_interval,
-        load_interval == 1.0,
-        move_interval == 1.0,
-    )
+    """Commands of one load and one move, and their pace."""
+    return Traffic(pace_of(loads), float(loads.columns), pace_of(moves), float(moves.columns))
 
 
 def loops_of(mapping: Mapping) -> Ints:
@@ -72,21 +64,9 @@ def sizes_of(kernel: Contraction) -> Ints:
     return np.array([dim.size for dim in kernel.dims], np.int64)
 
 
-def host_columns(columns: int, device: Device, group: int = 0) -> int:
-    """How many of `columns` consecutive ones in host layout lie in a group; in group 0 most."""
-    weight = 1
-    for name in device.host_layout:
-        level = device.level(name)
-        if level == device.group_level:
-            break
-        weight *= level.count
-    turns, rest = divmod(columns, weight * device.groups)
-    return turns * weight + min(max(rest - group * weight, 0), weight)
-
-
-def tensor_columns(mapping: Mapping, access: Access) -> int:
-    """Columns of a streamed tensor, each in one bank."""
-    return -(-prod(mapping.kernel.shape(access)) // mapping.column_elements)
+def accesses_of(mapping: Mapping, *, from_dram: bool) -> HostAccesses:
+    """What the host does around the nest."""
+    return HostAccesses(mapping.kernel, mapping.device, mapping.column_elements, from_dram)
 
 
 def host_cycles(mapping: Mapping, *, from_dram: bool) -> CycleParts:
@@ -95,30 +75,11 @@ def host_cycles(mapping: Mapping, *, from_dram: bool) -> CycleParts:
     Args:
         from_dram: whether the vector starts in DRAM, in host layout; else the host has it.
     """
-    device, host = mapping.device, mapping.device.kernels.host
-    read = 0.0
-    if from_dram:
-        columns = host_columns(tensor_columns(mapping, mapping.kernel.vector), device)
-        read = 1 + host_access_cycles(device, host.read, columns, rows_open=False)
-        read += completion(device, host.read)
-    columns = host_columns(tensor_columns(mapping, mapping.kernel.result), device)
-    write = opening_cycles(mapping) + completion(device, host.write)
-    write += host_access_cycles(
-        device, host.write, columns, rows_open=mapping.schedule.rows == "all"
+    accesses = accesses_of(mapping, from_dram=from_dram)
+    written = accesses.write_cycles(
+        mapping.mode, moves_of(mapping).command, rows=mapping.schedule.rows
     )
-    return CycleParts(host_read=read, host_write=write)
-
-
-def opening_cycles(mapping: Mapping) -> float:
-    """Cycles from the last move to the first activation of a row that results are written to."""
-    device = mapping.device
-    if mapping.schedule.rows == "all":
-        t = nest_timings(device, mapping.mode)
-        access = latency(device, mapping.mode.multiply, device.kernels.host.write)
-        return t.reopen + (access if t.ordered else 1)
-    _, closer = device.row_commands(())
-    opener, _ = device.row_commands(())
-    return 1 + latency(device, closer, opener)
+    return CycleParts(host_read=accesses.read_cycles, host_write=written)
 
 
 def with_refresh(parts: CycleParts, device: Device, reopen: float) -> CycleParts:
@@ -133,7 +94,7 @@ def with_refresh(parts: CycleParts, device: Device, reopen: float) -> CycleParts
     return parts + CycleParts(refresh=refreshes * pause)
 
 
-def nest_parts(mapping: Mapping) -> CycleParts:
+def nest_parts(mapping: Mapping, *, from_dram: bool = True) -> CycleParts:
     """Cycles of the loop nest by cause, refresh and the host's accesses left out."""
     loops, sizes = loops_of(mapping), sizes_of(mapping.kernel)
     depths = (mapping.load_depth, mapping.move_depth)
@@ -144,6 +105,7 @@ def nest_parts(mapping: Mapping) -> CycleParts:
         *depths,
         mapping.schedule.double_buffer,
         traffic_of(loads_of(mapping), moves_of(mapping)),
+        accesses_of(mapping, from_dram=from_dram).first_row(mapping.mode),
         nest_timings(mapping.device, mapping.mode),
     )
     return CycleParts(load=nest.load, multiply=nest.multiply, rows=nest.rows, move=nest.move)
@@ -151,7 +113,7 @@ def nest_parts(mapping: Mapping) -> CycleParts:
 
 def cycle_parts(mapping: Mapping, *, from_dram: bool = True) -> CycleParts:
     """Cycles of one call by cause."""
-    parts = nest_parts(mapping) + host_cycles(mapping, from_dram=from_dram)
+    parts = nest_parts(mapping, from_dram=from_dram) + host_cycles(mapping, from_dram=from_dram)
     open_ = nest_timings(mapping.device, mapping.mode).open
     return with_refresh(parts, mapping.device, open_)
 
@@ -208,7 +170,8 @@ def _commands(mapping: Mapping, from_dram: bool) -> dict[str, int]:
         )
 
     loads, moves = loads_of(mapping), moves_of(mapping)
-    written = tensor_columns(mapping, mapping.kernel.result)
+    accesses = accesses_of(mapping, from_dram=from_dram)
+    written = accesses.written_columns
     commands = {
         loads.command: on_all_groups(mapping.load_depth) * loads.commands,
         mapping.mode.multiply: on_all_groups(len(loops)) + _rows_for_results(mapping, written),
@@ -216,7 +179,7 @@ def _commands(mapping: Mapping, from_dram: bool) -> dict[str, int]:
         host.write: written,
     }
     if from_dram:
-        commands[host.read] = tensor_columns(mapping, mapping.kernel.vector)
+        commands[host.read] = accesses.read_columns
     return commands
 
 
@@ -237,10 +200,11 @@ def _activations(mapping: Mapping, from_dram: bool) -> dict[str, int]:
         number * rows_opened(loops, np.array(sizes, np.int64), device.columns)
         for sizes, number in _sizes_by_group(mapping).items()
     )
-    written = tensor_columns(mapping, mapping.kernel.result)
+    accesses = accesses_of(mapping, from_dram=from_dram)
+    written = accesses.written_columns
     by_host = 0
     if from_dram:
-        by_host += _host_rows(device, tensor_columns(mapping, mapping.kernel.vector))
+        by_host += _host_rows(device, accesses.read_columns)
     if mapping.schedule.rows != "all":
         by_host += _host_rows(device, written)
     return {

@@ -11,21 +11,25 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from pim_opt.cost.streams import Pace, passes_cycles
 from pim_opt.cost.timings import NestTimings
 
 Ints = NDArray[np.int64]
 
 
 class Traffic(NamedTuple):
-    """Commands that one load and one move take, in one group."""
+    """What one load of the vector and one move of results take, in one group."""
 
-    loads: float
-    load_interval: float
-    moves: float
-    move_interval: float
-    loads_back_to_back: bool
-    """Loads take the column bus in every cycle, so that nothing overtakes them."""
-    moves_back_to_back: bool
+    load: Pace
+    load_columns: float
+    move: Pace
+    move_columns: float
+
+
+@njit(cache=True)
+def back_to_back(pace: Pace) -> bool:
+    """Whether commands take the column bus in every cycle, so that nothing overtakes them."""
+    return pace.period == pace.places and pace.first == pace.places - 1
 
 
 class NestCounts(NamedTuple):
@@ -186,9 +190,34 @@ def _boundaries(
 @njit(cache=True)
 def _overlapped(chunks: int, per_chunk: int, traffic: Traffic, t: NestTimings) -> float:
     """Cycles by which loads between the multiplications before them slow these down."""
-    share = np.ceil(traffic.loads / per_chunk)
-    step = max(t.multiply, share * traffic.load_interval, share + 1)
-    return (chunks - 1) * np.ceil(traffic.loads / share) * (step - t.multiply)
+    loads = traffic.load_columns * traffic.load.places
+    every = traffic.load.period / traffic.load.places
+    share = np.ceil(loads / per_chunk)
+    step = max(t.multiply, share * every, share + 1, (share - 1) * every + 2)
+    busy = np.ceil(loads / share)
+    chunk = busy * step + (per_chunk - busy) * t.multiply
+    # The first column is used by the first multiplication of the next chunk, the last by a later.
+    first = np.floor((traffic.load.places - 1) / share)
+    wait_first = 1 + (traffic.load.places - 1 - first * share) * every + t.use
+    wait_last = 1 + (loads - 1 - (busy - 1) * share) * every + t.use
+    needed = max(
+        first * step + wait_first,
+        (busy - 1) * step + wait_last - (traffic.load_columns - 1) * t.multiply,
+    )
+    return (chunks - 1) * (max(chunk, needed) - per_chunk * t.multiply)
+
+
+@njit(cache=True)
+def _load_pause(traffic: Traffic, t: NestTimings) -> float:
+    """Cycles from the first command of a load to the multiplication after it.
+
+    That one needs the first column, later ones those behind it.
+    """
+    whole = passes_cycles(traffic.load, traffic.load_columns)
+    if not t.ordered:
+        return whole + 2  # the barrier behind it
+    last = whole + t.use - (traffic.load_columns - 1) * t.multiply
+    return max(whole + 1, traffic.load.first + t.use, last)
 
 
 @njit(cache=True)
@@ -199,6 +228,28 @@ def _rows_alone(left: float, counts: NestCounts, t: NestTimings) -> float:
     return max(left, 0.0) * _stall(0.0, 0.0, True, True, t) + (counts.rows - 1) * max(short, 0.0)
 
 
+class FirstRow(NamedTuple):
+    """When the first row of multiplications can open, counted from the start of the nest."""
+
+    begin: float
+    """When its first row command may issue."""
+    takes: float
+    """Cycles from that to the first multiplication."""
+
+
+@njit(cache=True)
+def _first_multiplication(traffic: Traffic, row: FirstRow, t: NestTimings) -> float:
+    """Cycles by which the first multiplication waits for its row longer than for its operand."""
+    whole = passes_cycles(traffic.load, traffic.load_columns)
+    commands = traffic.load_columns * traffic.load.places
+    begin = row.begin
+    if not t.ordered:
+        begin = max(begin, whole + 1)
+    elif commands > t.window:
+        begin = max(begin, whole * (commands - t.window) / commands)
+    return max(begin + row.takes - _load_pause(traffic, t), 0.0)
+
+
 @njit(cache=True)
 def nest_cycles(
     loops: Ints,
@@ -207,46 +258,49 @@ def nest_cycles(
     move_depth: int,
     double: bool,
     traffic: Traffic,
+    first_row: FirstRow,
     t: NestTimings,
 ) -> NestCycles:
     """Cycles from the last barrier before the nest to the last command in it."""
     per_chunk = iterations(loops, load_depth, len(loops))
     per_round = iterations(loops, move_depth, len(loops))
-    load_time = (traffic.loads - 1) * traffic.load_interval
-    move_time = (traffic.moves - 1) * traffic.move_interval
-    barrier = 0.0 if t.ordered else 1.0
+    load_commands = traffic.load_columns * traffic.load.places
+    move_commands = traffic.move_columns * traffic.move.places
+    load_pause = _load_pause(traffic, t)
+    move_time = passes_cycles(traffic.move, traffic.move_columns)
     moves, loads = counts.rounds - 1, 0 if double else counts.chunks - 1
     both = min(moves, loads)
-    move_stall, more_rows, ends = _boundaries(
+    move_stall, row_stall, ends = _boundaries(
         moves - both,
         per_round,
         t.drain + move_time + t.resume,
-        traffic.moves,
-        t.ordered or traffic.moves_back_to_back,
+        move_commands,
+        t.ordered or back_to_back(traffic.move),
         counts.rows,
         t,
     )
-    load_stall, row_stall, load_ends = _boundaries(
+    load_stall, more_rows, more_ends = _boundaries(
         loads - both,
         per_chunk,
-        1 + load_time + t.use + barrier,
-        traffic.loads,
-        t.ordered or traffic.loads_back_to_back,
+        1 + load_pause,
+        load_commands,
+        t.ordered or back_to_back(traffic.load),
         counts.rows,
         t,
     )
     both_stall, both_rows, both_ends = _boundaries(
         both,
         max(per_chunk, per_round),
-        t.drain + move_time + traffic.move_interval + load_time + t.use + barrier,
-        traffic.moves + traffic.loads,
+        t.drain + move_time + 1 + load_pause,
+        move_commands + load_commands,
         t.ordered,
         counts.rows,
         t,
     )
     row_stall += more_rows + both_rows
-    row_stall += _rows_alone(counts.rows - 1 - ends - load_ends - both_ends, counts, t)
-    load_stall += both_stall + load_time + t.use + 1
+    row_stall += _rows_alone(counts.rows - 1 - ends - more_ends - both_ends, counts, t)
+    row_stall += _first_multiplication(traffic, first_row, t)
+    load_stall += both_stall + load_pause
     if double and counts.chunks > 1:
         load_stall += _overlapped(counts.chunks, per_chunk, traffic, t)
     move_stall += t.drain + move_time

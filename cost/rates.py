@@ -18,12 +18,17 @@ Digits = Sequence[tuple[str, int]]
 """Levels that a loop of commands goes round and how many members of each, fastest first."""
 
 
-def latency(device: Device, before: str, after: str) -> int:
-    """Least cycles from command `before` to command `after` where they share every level."""
+def latency(device: Device, before: str, after: str, level: str | None = None) -> int:
+    """Least cycles from command `before` to command `after` where they share every level.
+
+    Args:
+        level: only rows of this level count, if it is given.
+    """
     rows = (
         device.timing.cycles(row.latency)
         for row in device.timing.constraints
         if row.window == 1 and before in row.preceding and after in row.following
+        if level is None or device.level(row.level) == device.level(level)
     )
     return max(rows, default=1)
 

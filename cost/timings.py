@@ -2,7 +2,15 @@
 
 from typing import NamedTuple
 
-from pim_opt.cost.rates import Digits, interval, latency
+from pim_opt.cost.rates import latency
+from pim_opt.cost.streams import (
+    RowTimes,
+    host_cycles,
+    host_places,
+    issue_cycles,
+    level_counts,
+    rows_of,
+)
 from pim_opt.devices import Device
 from pim_opt.devices.model import ContractionMode
 
@@ -59,49 +67,43 @@ def completion(device: Device, command: str) -> int:
     return device.timing.cycles(device.timing.completion.get(command, 0))
 
 
-def host_digits(device: Device, columns: int) -> tuple[tuple[str, int], ...]:
-    """Levels that the host's accesses to `columns` consecutive columns of a group go round."""
-    digits: list[tuple[str, int]] = []
-    for name in device.host_layout[:-2]:
-        level = device.level(name)
-        if level == device.group_level:
-            continue
-        used = min(columns, level.count)
-        columns = -(-columns // level.count)
-        digits.append((level.short, used))
-    return tuple(digits)
+class HostPhase(NamedTuple):
+    """When a run of host accesses to DRAM is over, from the first cycle in which it may begin."""
+
+    issued: int
+    """Cycles to the last access."""
+    opened: int
+    """Cycles to the last activation."""
 
 
-def host_access_cycles(device: Device, command: str, columns: int, *, rows_open: bool) -> float:
-    """Cycles from the first row command to the last of `columns` accesses to consecutive columns.
+def host_phase(device: Device, command: str, columns: int, *, closed: bool) -> HostPhase:
+    """The host's accesses to `columns` consecutive columns of a group, each bank for itself.
 
     Args:
-        columns: of one group, in host layout.
-        rows_open: whether all banks stand open in the row that is accessed first.
+        device: whose host layout and rows bind them.
+        command: that accesses a column.
+        columns: at least 1.
+        closed: whether all banks are closed at first; else they are open in another row.
     """
-    if columns == 0:
-        return 0.0
-    digits = host_digits(device, columns)
-    banks = 1
-    for _, used in digits:
-        banks *= used
-    banks = min(banks, columns)
-    access = interval(device, command, digits)
-    if rows_open:
-        return (columns - 1) * access
     opener, closer = device.row_commands(device.commands[command].spans)
-    return latency(device, opener, command) + _passes(
-        columns, banks, device.columns, access, _row_interval(device, opener, closer, digits)
+    times = RowTimes(
+        first=0,
+        precharge=0 if closed else latency(device, closer, opener),
+        open=latency(device, opener, command),
+        spacing=latency(device, opener, closer, level=device.group) if not closed else 1,
+        window=device.controller.window,
     )
+    issued, opened = host_cycles(
+        host_places(device, columns),
+        level_counts(device),
+        rows_of(device, opener),
+        rows_of(device, command),
+        times,
+    )
+    return HostPhase(issued, opened)
 
 
-def _row_interval(device: Device, opener: str, closer: str, digits: Digits) -> float:
-    return max(interval(device, opener, digits), 1.0)
-
-
-def _passes(columns: int, banks: int, row_columns: int, access: float, row: float) -> float:
-    """Cycles from the first to the last access: one pass over the banks a row opens them."""
-    passes = -(-columns // banks)
-    opening = -(-passes // row_columns)
-    slow = min(columns, opening * banks)
-    return (slow - 1) * max(access, row) + (columns - slow) * access
+def open_phase(device: Device, command: str, columns: int) -> int:
+    """Cycles from the first to the last of the host's accesses to rows that stand open."""
+    places = host_places(device, columns)
+    return int(issue_cycles(places, level_counts(device), rows_of(device, command))[-1])

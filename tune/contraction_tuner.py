@@ -9,6 +9,7 @@ import numpy as np
 
 from pim_opt.cost.contraction import cycle_parts
 from pim_opt.cost.estimate import CycleParts
+from pim_opt.cost.host_accesses import HostAccesses
 from pim_opt.cost.mapping import Mapping
 from pim_opt.cost.timings import NestTimings, nest_timings
 from pim_opt.devices import Device
@@ -83,8 +84,9 @@ def floor_cycles(multiplications: int, t: NestTimings) -> float:
 class _Search:
     """One tuning under way."""
 
-    def __init__(self, space: ContractionSpace, keep: int) -> None:
+    def __init__(self, space: ContractionSpace, keep: int, from_dram: bool) -> None:
         self.space = space
+        self.accesses = HostAccesses(space.kernel, space.device, space.lanes, from_dram)
         self.keep = keep
         self.heap: list[_Found] = []
         self.priced = 0
@@ -121,13 +123,13 @@ class _Search:
         if places is None:
             return
         # The first load and the last move are in nobody's shadow.
-        floor += (places.loads - 1) * places.load_interval
-        floor += (places.moves - 1) * places.move_interval
+        floor += places.load.first + places.move.first
         if floor >= self.enough:
             self.pruned += 1
             return
+        distribution = variant.distribution(places, self.accesses.first_row(variant.mode))
         best = np.full((self.keep, 6), np.inf)
-        self.priced += search_nests(variant.distribution(places), t, best, self.enough)
+        self.priced += search_nests(distribution, t, best, self.enough)
         for row in best[np.isfinite(best[:, CYCLES])]:
             choice = NestChoice(
                 int(row[OUTPUT_INNER]),
@@ -157,7 +159,7 @@ def tune_contraction(
     """
     started = time.perf_counter()
     space = ContractionSpace(kernel, device, lanes)
-    search = _Search(space, keep)
+    search = _Search(space, keep, from_dram)
     for dim, mode in space.lane_dims():
         search.table(mode, space.spreads(dim))
     found = sorted(search.heap, key=lambda f: (-f.badness, f.number))

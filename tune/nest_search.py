@@ -11,6 +11,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from pim_opt.cost.nest import (
+    FirstRow,
     Ints,
     NestCounts,
     Traffic,
@@ -18,6 +19,7 @@ from pim_opt.cost.nest import (
     rows_opened,
     valid_iterations,
 )
+from pim_opt.cost.streams import Pace
 from pim_opt.cost.timings import NestTimings
 
 Floats = NDArray[np.float64]
@@ -44,12 +46,10 @@ TIE_BREAK = 1e-7
 
 
 class Places(NamedTuple):
-    """How many places in a group one load and one move of a column go to, and how fast."""
+    """The pace of loads and moves over all places of a group that they go to."""
 
-    loads: float
-    load_interval: float
-    moves: float
-    move_interval: float
+    load: Pace
+    move: Pace
 
 
 class Distribution(NamedTuple):
@@ -77,6 +77,7 @@ class Distribution(NamedTuple):
     """Loop iterations over the vector that one column serves."""
     move_lanes: int
     """Loop iterations over the result that one moved column carries."""
+    first_row: FirstRow
 
 
 @njit(cache=True)
@@ -204,7 +205,7 @@ def _price(
     rows = rows_opened(loops, d.sizes, t.columns)
     move_depth = _outermost(loops, d.in_result, d.move_room)
     rounds = valid_iterations(loops, d.sizes, move_depth)
-    moves = np.ceil(_needed(loops, d.in_result, move_depth) / d.move_lanes) * d.places.moves
+    moves = np.ceil(_needed(loops, d.in_result, move_depth) / d.move_lanes)
     priced = 0
     for parts in range(1, min(d.halves, 2) + 1):
         room = d.load_room // parts
@@ -214,21 +215,17 @@ def _price(
             if load_depth > 0 and not d.in_vector[loops[load_depth - 1, 0]]:
                 continue  # It would load the same again.
             loads = np.ceil(_needed(loops, d.in_vector, load_depth) / d.load_lanes)
-            traffic = Traffic(
-                loads * d.places.loads,
-                d.places.load_interval,
-                moves,
-                d.places.move_interval,
-                d.places.load_interval == 1.0,
-                d.places.move_interval == 1.0,
-            )
+            traffic = Traffic(d.places.load, loads, d.places.move, moves)
             chunks = valid_iterations(loops, d.sizes, load_depth)
             counts = NestCounts(multiplications, chunks, rounds, rows)
-            cycles = nest_cycles(loops, counts, load_depth, move_depth, parts > 1, traffic, t)
+            cycles = nest_cycles(
+                loops, counts, load_depth, move_depth, parts > 1, traffic, d.first_row, t
+            )
             priced += 1
             total = cycles.multiply + cycles.rows + cycles.load + cycles.move
             # Of equals, the one with the least traffic.
-            total += TIE_BREAK * (chunks * traffic.loads + rounds * moves)
+            commands = chunks * loads * d.places.load.places + rounds * moves * d.places.move.places
+            total += TIE_BREAK * commands
             if total < enough:
                 row[CYCLES] = total
                 row[OUTPUT_INNER], row[REDUCTION_INNER], row[ORDER] = choice

@@ -6,7 +6,8 @@ from math import prod
 
 import numpy as np
 
-from pim_opt.cost.rates import interval
+from pim_opt.cost.nest import FirstRow
+from pim_opt.cost.streams import pace_of
 from pim_opt.cost.transfers import TransferLoops
 from pim_opt.devices.model import ContractionMode
 from pim_opt.dialects.iteration import Role
@@ -146,14 +147,9 @@ class Variant:
         """Where loads and moves go."""
         loads = self._places(self.mode.load[self.travel], None)
         moves = self._places(self._move_command, self.sum_level)
-        return Places(
-            float(loads.commands),
-            interval(self.space.device, loads.command, loads.digits),
-            float(moves.commands),
-            interval(self.space.device, moves.command, moves.digits),
-        )
+        return Places(pace_of(loads), pace_of(moves))
 
-    def distribution(self, places: Places) -> Distribution:
+    def distribution(self, places: Places, first_row: FirstRow) -> Distribution:
         """What the search over time loops needs to know."""
         kernel, device, lanes = self.space.kernel, self.space.device, self.space.lanes
         operand = device.registers[self.mode.operand]
@@ -174,6 +170,7 @@ class Variant:
             move_room=accumulators if tree else accumulators // lanes,
             load_lanes=1 if tree else lanes,
             move_lanes=lanes if tree else 1,
+            first_row=first_row,
         )
 
     def schedule(self, choice: NestChoice, rows: str) -> Schedule:

@@ -1,0 +1,235 @@
+"""When the commands of a regular stream issue: recurrences over the table's rows, compiled.
+
+A stream is in program order; every command issues as soon as the bus and the rows of the table
+allow. This is what both controllers do with streams in which no command depends on another kind.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from pim_opt.cost.transfers import TransferLoops
+from pim_opt.devices import Device
+
+Ints = NDArray[np.int64]
+
+FREE = -(1 << 40)
+"""Issue time of a command that never was."""
+
+
+class Rows(NamedTuple):
+    """Rows of a table that bind commands of one kind to each other."""
+
+    latency: Ints
+    """Per row its cycles."""
+    window: Ints
+    """Per row how many commands back it binds."""
+    depth: Ints
+    """Per row how many core levels name a member: 0 for the whole group."""
+
+
+def rows_of(device: Device, command: str) -> Rows:
+    """The rows between commands of one kind."""
+    names = [level.short for level in device.levels]
+    outside = len(names) - len(device.core_levels)
+    found = [
+        (
+            device.timing.cycles(row.latency),
+            row.window,
+            names.index(device.level(row.level).short) + 1 - outside,
+        )
+        for row in device.timing.constraints
+        if command in row.preceding and command in row.following
+    ]
+    table = np.array(found, np.int64).reshape(-1, 3)
+    return Rows(table[:, 0].copy(), table[:, 1].copy(), table[:, 2].copy())
+
+
+@njit(cache=True)
+def member(address: Ints, counts: Ints, depth: int) -> int:
+    """The number of the member that the first `depth` core levels of an address name."""
+    result = 0
+    for level in range(depth):
+        result = result * counts[level] + address[level]
+    return result
+
+
+@njit(cache=True)
+def _ready(now: int, place: Ints, counts: Ints, rows: Rows, history: Ints) -> int:
+    """The first cycle from `now` on at which a command may go to `place`."""
+    for r in range(len(rows.latency)):
+        at = member(place, counts, rows.depth[r])
+        now = max(now, history[r, at, rows.window[r] - 1] + rows.latency[r])
+    return now
+
+
+@njit(cache=True)
+def _note(cycle: int, place: Ints, counts: Ints, rows: Rows, history: Ints) -> None:
+    for r in range(len(rows.latency)):
+        at = member(place, counts, rows.depth[r])
+        for back in range(rows.window[r] - 1, 0, -1):
+            history[r, at, back] = history[r, at, back - 1]
+        history[r, at, 0] = cycle
+
+
+@njit(cache=True)
+def issue_cycles(address: Ints, counts: Ints, rows: Rows) -> Ints:
+    """Cycles at which commands to `address` issue, the first at 0.
+
+    Args:
+        address: shape (n, core levels); a level that the command spans is 0.
+        counts: members of every core level.
+        rows: the rows that bind the commands to each other.
+    """
+    most = 1
+    for count in counts:
+        most *= count
+    history = np.full((len(rows.latency), most, rows.window.max() if len(rows.window) else 1), FREE)
+    result = np.empty(len(address), np.int64)
+    now = 0
+    for i in range(len(address)):
+        now = _ready(now, address[i], counts, rows, history)
+        _note(now, address[i], counts, rows, history)
+        result[i] = now
+        now += 1
+    return result
+
+
+class RowTimes(NamedTuple):
+    """Cycles that a controller needs to bring rows of single banks."""
+
+    first: int
+    """When the first row command may issue."""
+    precharge: int
+    """From a precharge to the activation of the next row; 0 where banks are closed at first."""
+    open: int
+    """From an activation to an access."""
+    spacing: int
+    """Between row commands of a group."""
+    window: int
+    """Accesses ahead of the one issued whose rows are brought."""
+
+
+@njit(cache=True)
+def host_cycles(
+    address: Ints, counts: Ints, openings: Rows, accesses: Rows, t: RowTimes
+) -> tuple[int, int]:
+    """Cycles at which the last access of a stream issues, and at which the last row opens.
+
+    Banks open one row each, at their first access. A row bus takes the activation that is due
+    first, or else the next precharge.
+
+    Args:
+        address: shape (n, core levels): the bank of each access.
+        counts: members of every core level.
+        openings: rows that bind activations to each other.
+        accesses: rows that bind accesses to each other.
+        t: how rows are brought.
+    """
+    most = 1
+    for count in counts:
+        most *= count
+    back = max(openings.window.max(), accesses.window.max())
+    opened = np.full((len(openings.latency), most, back), FREE)
+    accessed = np.full((len(accesses.latency), most, back), FREE)
+    ready = np.full(most, -1)
+    due = np.empty(len(address), np.int64)  # banks in the order of their first access
+    number = 0
+    for i in range(len(address)):
+        bank = member(address[i], counts, len(counts))
+        if ready[bank] < 0:
+            ready[bank] = 0
+            due[number] = i
+            number += 1
+    closed = np.zeros(number, np.int64)
+    next_close = number if t.precharge == 0 else 0
+    next_open, bus, now, last = 0, t.first, 0, 0
+    for i in range(len(address)):
+        bank = member(address[i], counts, len(counts))
+        while next_open < number and due[next_open] <= i:
+            place = address[due[next_open]]
+            able = next_close > next_open
+            begin = _ready(max(bus, closed[next_open]), place, counts, openings, opened)
+            may_close = next_close < number and due[next_close] < i + t.window
+            if able and (begin <= bus or not may_close):
+                _note(begin, place, counts, openings, opened)
+                ready[member(place, counts, len(counts))] = begin + t.open
+                bus, last = begin + t.spacing, begin
+                next_open += 1
+            else:
+                closed[next_close] = bus + t.precharge
+                bus += t.spacing
+                next_close += 1
+        now = max(_ready(now, address[i], counts, accesses, accessed), ready[bank])
+        _note(now, address[i], counts, accesses, accessed)
+        now += 1
+    return now - 1, last
+
+
+def level_counts(device: Device) -> Ints:
+    """Members of every core level."""
+    return np.array([level.count for level in device.core_levels], np.int64)
+
+
+def places_of(loops: TransferLoops) -> Ints:
+    """Where the commands for one column go, in order, shape (n, core levels)."""
+    device = loops.device
+    names = [level.short for level in device.core_levels]
+    inner = loops.loops[1:]
+    total = 1
+    for loop in inner:
+        total *= loop.count
+    address = np.zeros((total, len(names)), np.int64)
+    index = np.arange(total)
+    for loop in reversed(inner):
+        index, position = np.divmod(index, loop.count)
+        for number, level in reversed(tuple(enumerate(loop.levels))):
+            size = loops.level_sizes[level]
+            coordinate = position if number == 0 else position % size
+            address[:, names.index(level)] = coordinate
+            position = position // size
+    return address
+
+
+class Pace(NamedTuple):
+    """How fast commands that go to the same places again and again issue."""
+
+    places: float
+    """Commands in one pass."""
+    first: float
+    """Cycles from the first command of a pass to its last, when nothing went before."""
+    period: float
+    """Cycles from one pass to the next."""
+
+
+@njit(cache=True)
+def passes_cycles(pace: Pace, passes: float) -> float:
+    """Cycles from the first command of so many passes to the last."""
+    return (passes - 1) * pace.period + pace.first
+
+
+def pace_of(loops: TransferLoops) -> Pace:
+    """The pace of a transfer's commands, a pass for each column."""
+    places = places_of(loops)
+    device = loops.device
+    passes = 3
+    cycles = issue_cycles(
+        np.concatenate([places] * passes), level_counts(device), rows_of(device, loops.command)
+    )
+    size = len(places)
+    period = cycles[-1] - cycles[(passes - 1) * size - 1]
+    return Pace(float(size), float(cycles[size - 1]), float(period))
+
+
+def host_places(device: Device, columns: int) -> Ints:
+    """The banks of `columns` consecutive columns of a group in host layout, shape (n, levels)."""
+    names = [level.short for level in device.core_levels]
+    address = np.zeros((columns, len(names)), np.int64)
+    index = np.arange(columns)
+    for name in device.host_layout[:-2]:
+        level = device.level(name)
+        if level != device.group_level:
+            index, address[:, names.index(level.short)] = np.divmod(index, level.count)
+    return address
