@@ -6,7 +6,7 @@ constant part does not depend on the schedule: the host reads the vector and wri
 
 from collections import Counter
 from itertools import product
-from math import floor, prod
+from math import prod
 
 import numpy as np
 
@@ -20,11 +20,12 @@ from pim_opt.cost.nest import (
     Traffic,
     count,
     nest_cycles,
+    refresh_cycles,
     rows_opened,
     valid_iterations,
 )
 from pim_opt.cost.streams import pace_of
-from pim_opt.cost.timings import nest_timings
+from pim_opt.cost.timings import nest_timings, refreshing_of
 from pim_opt.cost.transfers import TransferLoops
 from pim_opt.devices import Device
 from pim_opt.dialects.iteration import Contraction
@@ -82,24 +83,12 @@ def host_cycles(mapping: Mapping, *, from_dram: bool) -> CycleParts:
     return CycleParts(host_read=accesses.read_cycles, host_write=written)
 
 
-def with_refresh(parts: CycleParts, device: Device, reopen: float) -> CycleParts:
-    """`parts` and the refreshes that fall due meanwhile."""
-    if device.refresh is None:
-        return parts
-    period = device.timing.cycles(device.refresh.interval)
-    pause = device.timing.cycles(device.refresh.duration) + reopen
-    refreshes = floor(parts.cycles / period)
-    while floor((parts.cycles + refreshes * pause) / period) > refreshes:
-        refreshes += 1
-    return parts + CycleParts(refresh=refreshes * pause)
-
-
-def nest_parts(mapping: Mapping, *, from_dram: bool = True) -> CycleParts:
+def nest_of(mapping: Mapping, *, from_dram: bool = True) -> NestCycles:
     """Cycles of the loop nest by cause, refresh and the host's accesses left out."""
     loops, sizes = loops_of(mapping), sizes_of(mapping.kernel)
     depths = (mapping.load_depth, mapping.move_depth)
     counts = count(loops, sizes, *depths, mapping.device.columns)
-    nest: NestCycles = nest_cycles(
+    return nest_cycles(
         loops,
         counts,
         *depths,
@@ -108,14 +97,16 @@ def nest_parts(mapping: Mapping, *, from_dram: bool = True) -> CycleParts:
         accesses_of(mapping, from_dram=from_dram).first_row(mapping.mode),
         nest_timings(mapping.device, mapping.mode),
     )
-    return CycleParts(load=nest.load, multiply=nest.multiply, rows=nest.rows, move=nest.move)
 
 
 def cycle_parts(mapping: Mapping, *, from_dram: bool = True) -> CycleParts:
     """Cycles of one call by cause."""
-    parts = nest_parts(mapping, from_dram=from_dram) + host_cycles(mapping, from_dram=from_dram)
-    open_ = nest_timings(mapping.device, mapping.mode).open
-    return with_refresh(parts, mapping.device, open_)
+    nest = nest_of(mapping, from_dram=from_dram)
+    parts = host_cycles(mapping, from_dram=from_dram) + CycleParts(
+        load=nest.load, multiply=nest.multiply, rows=nest.rows, move=nest.move
+    )
+    refreshing = refreshing_of(mapping.device, mapping.mode)
+    return parts + CycleParts(refresh=refresh_cycles(parts.cycles, nest.rest, refreshing))
 
 
 def estimate(mapping: Mapping, *, from_dram: bool = True) -> Estimate:

@@ -12,7 +12,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from pim_opt.cost.streams import Pace, passes_cycles
-from pim_opt.cost.timings import NestTimings
+from pim_opt.cost.timings import NestTimings, Refreshing
 
 Ints = NDArray[np.int64]
 
@@ -51,6 +51,8 @@ class NestCycles(NamedTuple):
     rows: float
     load: float
     move: float
+    rest: float
+    """Mean time from any moment to the next multiplication; no part of the sum."""
 
 
 @njit(cache=True)
@@ -188,8 +190,13 @@ def _boundaries(
 
 
 @njit(cache=True)
-def _overlapped(chunks: int, per_chunk: int, traffic: Traffic, t: NestTimings) -> float:
-    """Cycles by which loads between the multiplications before them slow these down."""
+def _overlapped(per_chunk: int, traffic: Traffic, t: NestTimings) -> tuple[float, float]:
+    """What loads between the multiplications of the chunk before them take.
+
+    Returns:
+        Cycles by which they lengthen a chunk; and by which those after the chunk's last
+        multiplication put off a move.
+    """
     loads = traffic.load_columns * traffic.load.places
     every = traffic.load.period / traffic.load.places
     share = np.ceil(loads / per_chunk)
@@ -199,12 +206,22 @@ def _overlapped(chunks: int, per_chunk: int, traffic: Traffic, t: NestTimings) -
     # The first column is used by the first multiplication of the next chunk, the last by a later.
     first = np.floor((traffic.load.places - 1) / share)
     wait_first = 1 + (traffic.load.places - 1 - first * share) * every + t.use
-    wait_last = 1 + (loads - 1 - (busy - 1) * share) * every + t.use
+    in_last = loads - 1 - (busy - 1) * share
+    wait_last = 1 + in_last * every + t.use
     needed = max(
         first * step + wait_first,
         (busy - 1) * step + wait_last - (traffic.load_columns - 1) * t.multiply,
     )
-    return (chunks - 1) * (max(chunk, needed) - per_chunk * t.multiply)
+    late = max(1 + in_last * every + 1 - t.drain, 0.0) if busy == per_chunk else 0.0
+    return max(chunk, needed) - per_chunk * t.multiply, late
+
+
+@njit(cache=True)
+def _rest(number: float, pause: float, counts: NestCounts, total: float, t: NestTimings) -> float:
+    """Mean time from any of `total` cycles to the next multiplication, `number` of which come
+    `pause` after the one before."""
+    others = max(counts.multiplications - number, 0.0)
+    return (number * pause * pause + others * t.multiply * t.multiply) / (2 * max(total, 1.0))
 
 
 @njit(cache=True)
@@ -300,8 +317,36 @@ def nest_cycles(
     row_stall += more_rows + both_rows
     row_stall += _rows_alone(counts.rows - 1 - ends - more_ends - both_ends, counts, t)
     row_stall += _first_multiplication(traffic, first_row, t)
-    load_stall += both_stall + load_pause
+    load_stall += both_stall
     if double and counts.chunks > 1:
-        load_stall += _overlapped(counts.chunks, per_chunk, traffic, t)
-    move_stall += t.drain + move_time
-    return NestCycles((counts.multiplications - 1) * t.multiply, row_stall, load_stall, move_stall)
+        longer, late = _overlapped(per_chunk, traffic, t)
+        load_stall += (counts.chunks - 1) * longer
+        # A move at the end of a chunk waits for the loads there, and these go on meanwhile.
+        pause = max(t.drain + move_time + t.resume - t.multiply, 0.0)
+        together = min(moves, counts.chunks - 1)
+        load_stall -= together * (longer + pause - max(longer, pause + late))
+    multiply = (counts.multiplications - 1) * t.multiply
+    total = multiply + row_stall + load_stall + move_stall
+    pauses = max(moves, counts.chunks - 1)
+    long = t.multiply + (load_stall + move_stall) / max(pauses, 1)
+    return NestCycles(
+        multiply,
+        row_stall,
+        load_stall + load_pause,
+        move_stall + t.drain + move_time,
+        _rest(pauses, long, counts, total, t),
+    )
+
+
+@njit(cache=True)
+def refresh_cycles(cycles: float, rest: float, r: Refreshing) -> float:
+    """Cycles that refreshes add to a kernel of `cycles`.
+
+    What stands before the next multiplication goes on meanwhile: on average `rest`, since
+    refreshes fall due at any moment.
+    """
+    pause = max(r.pause - rest, 0.0)
+    number = np.floor(cycles / r.period)
+    while np.floor((cycles + number * pause) / r.period) > number:
+        number += 1
+    return number * pause

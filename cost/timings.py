@@ -1,5 +1,6 @@
 """What a device's table says about contractions, as numbers for the cost model to compute with."""
 
+from math import inf
 from typing import NamedTuple
 
 from pim_opt.cost.rates import latency
@@ -60,6 +61,24 @@ def nest_timings(device: Device, mode: ContractionMode) -> NestTimings:
         ordered=device.controller.policy == "in-order",
         columns=device.columns,
     )
+
+
+class Refreshing(NamedTuple):
+    """How refreshes interrupt a kernel."""
+
+    period: float
+    """Cycles from one to the next; infinite for a device without."""
+    pause: float
+    """Cycles for which each keeps multiplications waiting."""
+
+
+def refreshing_of(device: Device, mode: ContractionMode) -> Refreshing:
+    """How a device's refreshes interrupt contractions."""
+    if device.refresh is None:
+        return Refreshing(inf, 0.0)
+    period = device.timing.cycles(device.refresh.interval)
+    pause = device.timing.cycles(device.refresh.duration)
+    return Refreshing(float(period), float(pause + nest_timings(device, mode).open))
 
 
 def completion(device: Device, command: str) -> int:

@@ -11,11 +11,12 @@ from pim_opt.cost.contraction import cycle_parts
 from pim_opt.cost.estimate import CycleParts
 from pim_opt.cost.host_accesses import HostAccesses
 from pim_opt.cost.mapping import Mapping
-from pim_opt.cost.timings import NestTimings, nest_timings
+from pim_opt.cost.nest import refresh_cycles
+from pim_opt.cost.timings import NestTimings, Refreshing, nest_timings, refreshing_of
 from pim_opt.devices import Device
 from pim_opt.devices.model import ContractionMode
 from pim_opt.dialects.iteration import Contraction
-from pim_opt.dialects.schedule import ROWS, Schedule
+from pim_opt.dialects.schedule import Schedule
 from pim_opt.tune.contraction_space import ContractionSpace, SpreadTable
 from pim_opt.tune.nest_search import (
     CYCLES,
@@ -39,8 +40,8 @@ class Candidate:
 
     schedule: Schedule
     parts: CycleParts
-    nest_cycles: float
-    """Cycles of the loop nest by which the search ranked it."""
+    score: float
+    """What the search ranked it by: its cycles, and a trifle for every command."""
 
     @property
     def cycles(self) -> float:
@@ -81,6 +82,18 @@ def floor_cycles(multiplications: int, t: NestTimings) -> float:
     return (multiplications - 1) * t.multiply + switches * switch + t.use + t.drain
 
 
+def with_refresh_floor(cycles: float, multiplications: int, t: NestTimings, r: Refreshing) -> float:
+    """A bound from below on the time with refreshes of what takes `cycles` or more without.
+
+    A refresh costs its pause less the mean rest before the next multiplication, which is
+    sum(g^2) / 2T for gaps g in T cycles. All gaps but one at their least, the rests of T / period
+    refreshes gain at most (extra + c)^2 / (2 period) for `extra` cycles more, which is less than
+    these while extra is under two periods; from there on the extra cycles alone are the bound.
+    """
+    gained = (multiplications + 1) * t.multiply**2 / (2 * r.period)
+    return cycles + min(max(refresh_cycles(cycles, 0.0, r) - gained, 0.0), 2 * r.period)
+
+
 class _Search:
     """One tuning under way."""
 
@@ -92,11 +105,19 @@ class _Search:
         self.priced = 0
         self.pruned = 0
         self._known: dict[tuple[object, ...], Places | None] = {}
+        self._around: dict[tuple[str, str | None], tuple[float, str]] = {}
 
     @property
     def enough(self) -> float:
-        """Nest cycles that are not better than the worst schedule kept, once enough are kept."""
+        """Cycles that are not better than the worst schedule kept, once enough are kept."""
         return inf if len(self.heap) < self.keep else -self.heap[0].badness - INDIFFERENCE
+
+    def around(self, variant: Variant) -> tuple[float, str]:
+        """Cycles of the host's accesses around the nest, and how these open rows."""
+        key = (variant.mode.multiply, variant.sum_level)
+        if key not in self._around:
+            self._around[key] = variant.around_cycles(self.accesses)
+        return self._around[key]
 
     def _places(self, variant: Variant) -> Places | None:
         """Where the variant's loads and moves go; None if the device cannot do it."""
@@ -107,27 +128,31 @@ class _Search:
 
     def table(self, mode: ContractionMode, table: SpreadTable) -> None:
         """Search all spreads over one lane dimension, those with the lowest bound first."""
-        t = nest_timings(self.space.device, mode)
+        t, r = nest_timings(self.space.device, mode), refreshing_of(self.space.device, mode)
         multiplications = table.multiplications
         order = np.argsort(multiplications, kind="stable")
         for done, row in enumerate(order.tolist()):
-            floor = floor_cycles(int(multiplications[row]), t)
-            if floor >= self.enough:
+            number = int(multiplications[row])
+            floor = floor_cycles(number, t)
+            if with_refresh_floor(floor, number, t, r) >= self.enough:
                 self.pruned += len(order) - done
                 return
             for variant in variants(self.space, mode, table.spread(row)):
-                self._variant(variant, floor, t)
+                self._variant(variant, number, floor, t, r)
 
-    def _variant(self, variant: Variant, floor: float, t: NestTimings) -> None:
+    def _variant(
+        self, variant: Variant, multiplications: int, floor: float, t: NestTimings, r: Refreshing
+    ) -> None:
         places = self._places(variant)
         if places is None:
             return
-        # The first load and the last move are in nobody's shadow.
-        floor += places.load.first + places.move.first
-        if floor >= self.enough:
+        around, _ = self.around(variant)
+        # The first load and the last move are in nobody's shadow, nor are the host's accesses.
+        floor += places.load.first + places.move.first + around
+        if with_refresh_floor(floor, multiplications, t, r) >= self.enough:
             self.pruned += 1
             return
-        distribution = variant.distribution(places, self.accesses.first_row(variant.mode))
+        distribution = variant.distribution(places, self.accesses.first_row(variant.mode), around)
         best = np.full((self.keep, 6), np.inf)
         self.priced += search_nests(distribution, t, best, self.enough)
         for row in best[np.isfinite(best[:, CYCLES])]:
@@ -163,22 +188,16 @@ def tune_contraction(
     for dim, mode in space.lane_dims():
         search.table(mode, space.spreads(dim))
     found = sorted(search.heap, key=lambda f: (-f.badness, f.number))
-    candidates = [_candidate(f, from_dram) for f in found]
     return TuningResult(
-        tuple(sorted(candidates, key=lambda c: c.cycles)),
+        tuple(_candidate(f, search.around(f.variant)[1], from_dram) for f in found),
         search.priced,
         search.pruned,
         time.perf_counter() - started,
     )
 
 
-def _candidate(found: _Found, from_dram: bool) -> Candidate:
-    """The schedule with the better way to open rows, and its cycles."""
+def _candidate(found: _Found, rows: str, from_dram: bool) -> Candidate:
     space = found.variant.space
-    choices: list[Candidate] = []
-    for rows in ROWS:
-        schedule = found.variant.schedule(found.choice, rows)
-        mapping = Mapping(space.kernel, schedule, space.device, space.lanes)
-        parts = cycle_parts(mapping, from_dram=from_dram)
-        choices.append(Candidate(schedule, parts, -found.badness))
-    return min(choices, key=lambda c: c.cycles)
+    schedule = found.variant.schedule(found.choice, rows)
+    mapping = Mapping(space.kernel, schedule, space.device, space.lanes)
+    return Candidate(schedule, cycle_parts(mapping, from_dram=from_dram), -found.badness)

@@ -16,11 +16,12 @@ from pim_opt.cost.nest import (
     NestCounts,
     Traffic,
     nest_cycles,
+    refresh_cycles,
     rows_opened,
     valid_iterations,
 )
 from pim_opt.cost.streams import Pace
-from pim_opt.cost.timings import NestTimings
+from pim_opt.cost.timings import NestTimings, Refreshing
 
 Floats = NDArray[np.float64]
 
@@ -78,6 +79,9 @@ class Distribution(NamedTuple):
     move_lanes: int
     """Loop iterations over the result that one moved column carries."""
     first_row: FirstRow
+    around_cycles: float
+    """Of the host's accesses before and after the nest."""
+    refreshing: Refreshing
 
 
 @njit(cache=True)
@@ -175,7 +179,7 @@ def search_nests(d: Distribution, t: NestTimings, best: Floats, enough: float) -
         t: the device's timings.
         best: shape (kept, 6), sorted by cycles; the best candidates are inserted. Its columns are
             CYCLES to DOUBLE.
-        enough: cycles of the nest from which on a candidate is of no interest.
+        enough: cycles from which on a candidate is of no interest.
 
     Returns:
         How many candidates were priced.
@@ -222,7 +226,8 @@ def _price(
                 loops, counts, load_depth, move_depth, parts > 1, traffic, d.first_row, t
             )
             priced += 1
-            total = cycles.multiply + cycles.rows + cycles.load + cycles.move
+            total = cycles.multiply + cycles.rows + cycles.load + cycles.move + d.around_cycles
+            total += refresh_cycles(total, cycles.rest, d.refreshing)
             # Of equals, the one with the least traffic.
             commands = chunks * loads * d.places.load.places + rounds * moves * d.places.move.places
             total += TIE_BREAK * commands

@@ -6,13 +6,15 @@ from math import prod
 
 import numpy as np
 
+from pim_opt.cost.host_accesses import HostAccesses
 from pim_opt.cost.nest import FirstRow
 from pim_opt.cost.streams import pace_of
+from pim_opt.cost.timings import refreshing_of
 from pim_opt.cost.transfers import TransferLoops
 from pim_opt.devices.model import ContractionMode
 from pim_opt.dialects.iteration import Role
 from pim_opt.dialects.placement import LOCAL, Piece, Placement
-from pim_opt.dialects.schedule import LANE, TIME, Factor, Schedule, Split
+from pim_opt.dialects.schedule import LANE, ROWS, TIME, Factor, Schedule, Split
 from pim_opt.tune.contraction_space import ContractionSpace, Spread
 from pim_opt.tune.nest_search import ORDERS, Distribution, Places
 
@@ -149,7 +151,25 @@ class Variant:
         moves = self._places(self._move_command, self.sum_level)
         return Places(pace_of(loads), pace_of(moves))
 
-    def distribution(self, places: Places, first_row: FirstRow) -> Distribution:
+    def around_cycles(self, accesses: HostAccesses) -> tuple[float, str]:
+        """Cycles of the host's accesses, and the better way to open rows for its writes."""
+        written = [
+            (accesses.write_cycles(self.mode, self._move_command, rows=rows), rows)
+            for rows in self.ways_to_open
+        ]
+        best, rows = min(written)
+        return accesses.read_cycles + best, rows
+
+    @property
+    def ways_to_open(self) -> tuple[str, ...]:
+        """What the schedule's `rows:` can say on this device."""
+        device = self.space.device
+        spans = device.commands[self.mode.multiply].spans
+        return ROWS if len(spans) == len(device.core_levels) else ROWS[:1]
+
+    def distribution(
+        self, places: Places, first_row: FirstRow, around_cycles: float
+    ) -> Distribution:
         """What the search over time loops needs to know."""
         kernel, device, lanes = self.space.kernel, self.space.device, self.space.lanes
         operand = device.registers[self.mode.operand]
@@ -171,6 +191,8 @@ class Variant:
             load_lanes=1 if tree else lanes,
             move_lanes=lanes if tree else 1,
             first_row=first_row,
+            around_cycles=around_cycles,
+            refreshing=refreshing_of(device, self.mode),
         )
 
     def schedule(self, choice: NestChoice, rows: str) -> Schedule:
