@@ -18,13 +18,14 @@ from pim_opt.cost.nest import (
     Ints,
     NestCycles,
     Traffic,
+    Turns,
     count,
     nest_cycles,
     refresh_cycles,
     rows_opened,
     valid_iterations,
 )
-from pim_opt.cost.streams import pace_of
+from pim_opt.cost.streams import pace_of, turn_cycles
 from pim_opt.cost.timings import nest_timings, refreshing_of
 from pim_opt.cost.transfers import TransferLoops
 from pim_opt.devices import Device
@@ -51,7 +52,23 @@ def moves_of(mapping: Mapping) -> TransferLoops:
 
 def traffic_of(loads: TransferLoops, moves: TransferLoops) -> Traffic:
     """Commands of one load and one move, and their pace."""
-    return Traffic(pace_of(loads), float(loads.columns), pace_of(moves), float(moves.columns))
+    return Traffic(
+        pace_of(loads),
+        float(loads.columns),
+        pace_of(moves),
+        float(moves.columns),
+        turns_of(loads, moves),
+    )
+
+
+def turns_of(loads: TransferLoops, moves: TransferLoops) -> Turns:
+    """Cycles from one transfer to the next."""
+    return Turns(
+        move_load=turn_cycles(moves, loads),
+        move_move=turn_cycles(moves, moves),
+        load_load=turn_cycles(loads, loads),
+        load_move=turn_cycles(loads, moves),
+    )
 
 
 def loops_of(mapping: Mapping) -> Ints:

@@ -6,7 +6,14 @@ from math import prod
 
 from pim_opt.cost.nest import FirstRow
 from pim_opt.cost.rates import latency
-from pim_opt.cost.timings import HostPhase, completion, host_phase, nest_timings, open_phase
+from pim_opt.cost.timings import (
+    HostPhase,
+    completion,
+    host_phase,
+    nest_timings,
+    open_phase,
+    settled,
+)
 from pim_opt.devices import Device
 from pim_opt.devices.model import ContractionMode
 from pim_opt.dialects.iteration import Access, Contraction
@@ -59,7 +66,7 @@ class HostAccesses:
         if not self.from_dram:
             return 1.0
         read = self.device.kernels.host.read
-        return 1.0 + self._read_phase.issued + completion(self.device, read)
+        return 1.0 + self._read_phase.issued + settled(self.device, read)
 
     def first_row(self, mode: ContractionMode) -> FirstRow:
         """When the first row of multiplications can open, counted from the start of the nest."""
@@ -74,7 +81,7 @@ class HostAccesses:
             phase.opened + latency(device, opener, closer),
             phase.issued + latency(device, read, closer),
         )
-        return FirstRow(float(close - phase.issued - completion(device, read)), t.reopen)
+        return FirstRow(float(close - phase.issued - settled(device, read)), t.reopen)
 
     def write_cycles(self, mode: ContractionMode, move: str, *, rows: str) -> float:
         """Cycles from the last move to the recovery of the last result.
@@ -87,11 +94,11 @@ class HostAccesses:
         device = self.device
         write = device.kernels.host.write
         columns = host_columns(self.written_columns, device)
-        barrier = max(completion(device, move), 1)
+        barrier = settled(device, move)
         if rows != "all":
             issued = host_phase(device, write, columns, closed=False).issued
             return barrier + issued + completion(device, write)
         t = nest_timings(device, mode)
-        settled = max(latency(device, mode.multiply, write), completion(device, mode.multiply), 1)
+        opened = max(latency(device, mode.multiply, write), settled(device, mode.multiply))
         issued = open_phase(device, write, columns)
-        return barrier + t.reopen + settled + issued + completion(device, write)
+        return barrier + t.reopen + opened + issued + completion(device, write)

@@ -17,6 +17,15 @@ from pim_opt.cost.timings import NestTimings, Refreshing
 Ints = NDArray[np.int64]
 
 
+class Turns(NamedTuple):
+    """Cycles from the last command of a transfer to the first of the next, by their kinds."""
+
+    move_load: float
+    move_move: float
+    load_load: float
+    load_move: float
+
+
 class Traffic(NamedTuple):
     """What one load of the vector and one move of results take, in one group."""
 
@@ -24,6 +33,7 @@ class Traffic(NamedTuple):
     load_columns: float
     move: Pace
     move_columns: float
+    turns: Turns
 
 
 @njit(cache=True)
@@ -189,31 +199,44 @@ def _boundaries(
     return number * plain, ends * (_stall(pause, commands, free, True, t) - plain), ends
 
 
-@njit(cache=True)
-def _overlapped(per_chunk: int, traffic: Traffic, t: NestTimings) -> tuple[float, float]:
-    """What loads between the multiplications of the chunk before them take.
+class Overlap(NamedTuple):
+    """What loads between the multiplications of the chunk before them take."""
 
-    Returns:
-        Cycles by which they lengthen a chunk; and by which those after the chunk's last
-        multiplication put off a move.
-    """
+    longer: float
+    """Cycles by which they lengthen a chunk."""
+    step: float
+    """Interval of multiplications that have their share of loads behind them."""
+    tail: float
+    """Cycles from such a multiplication to what follows its share."""
+    last_gap: float
+    """Cycles from the last multiplication of a chunk to the next one."""
+    last_tail: float
+    """Cycles from the last multiplication of a chunk to what follows the loads behind it."""
+
+
+@njit(cache=True)
+def _overlap(per_chunk: int, traffic: Traffic, t: NestTimings) -> Overlap:
     loads = traffic.load_columns * traffic.load.places
     every = traffic.load.period / traffic.load.places
     share = np.ceil(loads / per_chunk)
-    step = max(t.multiply, share * every, share + 1, (share - 1) * every + 2)
+    tail = (share - 1) * every + 2
+    step = max(t.multiply, share * every, tail)
     busy = np.ceil(loads / share)
-    chunk = busy * step + (per_chunk - busy) * t.multiply
+    before_last = min(busy, per_chunk - 1)
+    before = before_last * step + (per_chunk - 1 - before_last) * t.multiply
+    last_gap, last_tail = t.multiply, 1.0
+    if busy == per_chunk:
+        last_tail = (loads - 1 - (busy - 1) * share) * every + 2
+        last_gap = max(t.multiply, last_tail)
     # The first column is used by the first multiplication of the next chunk, the last by a later.
     first = np.floor((traffic.load.places - 1) / share)
-    wait_first = 1 + (traffic.load.places - 1 - first * share) * every + t.use
     in_last = loads - 1 - (busy - 1) * share
-    wait_last = 1 + in_last * every + t.use
     needed = max(
-        first * step + wait_first,
-        (busy - 1) * step + wait_last - (traffic.load_columns - 1) * t.multiply,
+        first * step + 1 + (traffic.load.places - 1 - first * share) * every + t.use,
+        (busy - 1) * step + 1 + in_last * every + t.use - (traffic.load_columns - 1) * t.multiply,
     )
-    late = max(1 + in_last * every + 1 - t.drain, 0.0) if busy == per_chunk else 0.0
-    return max(chunk, needed) - per_chunk * t.multiply, late
+    last_gap = max(last_gap, needed - before)
+    return Overlap(before + last_gap - per_chunk * t.multiply, step, tail, last_gap, last_tail)
 
 
 @njit(cache=True)
@@ -232,7 +255,7 @@ def _load_pause(traffic: Traffic, t: NestTimings) -> float:
     """
     whole = passes_cycles(traffic.load, traffic.load_columns)
     if not t.ordered:
-        return whole + 2  # the barrier behind it
+        return whole + 1
     last = whole + t.use - (traffic.load_columns - 1) * t.multiply
     return max(whole + 1, traffic.load.first + t.use, last)
 
@@ -287,28 +310,34 @@ def nest_cycles(
     move_time = passes_cycles(traffic.move, traffic.move_columns)
     moves, loads = counts.rounds - 1, 0 if double else counts.chunks - 1
     both = min(moves, loads)
+    turns = traffic.turns
+    # A transfer waits for the bus of the one before it, too, where few multiplications lie between.
+    run = (per_round - 1) * t.multiply
+    drain = max(t.drain, turns.move_move - t.resume - run)
     move_stall, row_stall, ends = _boundaries(
         moves - both,
         per_round,
-        t.drain + move_time + t.resume,
+        drain + move_time + t.resume,
         move_commands,
         t.ordered or back_to_back(traffic.move),
         counts.rows,
         t,
     )
+    run = (per_chunk - 1) * t.multiply
     load_stall, more_rows, more_ends = _boundaries(
         loads - both,
         per_chunk,
-        1 + load_pause,
+        max(1.0, turns.load_load - 1 - run) + load_pause,
         load_commands,
         t.ordered or back_to_back(traffic.load),
         counts.rows,
         t,
     )
+    run = (min(per_chunk, per_round) - 1) * t.multiply
     both_stall, both_rows, both_ends = _boundaries(
         both,
         max(per_chunk, per_round),
-        t.drain + move_time + 1 + load_pause,
+        max(t.drain, turns.load_move - 1 - run) + move_time + turns.move_load + load_pause,
         move_commands + load_commands,
         t.ordered,
         counts.rows,
@@ -319,12 +348,18 @@ def nest_cycles(
     row_stall += _first_multiplication(traffic, first_row, t)
     load_stall += both_stall
     if double and counts.chunks > 1:
-        longer, late = _overlapped(per_chunk, traffic, t)
-        load_stall += (counts.chunks - 1) * longer
-        # A move at the end of a chunk waits for the loads there, and these go on meanwhile.
-        pause = max(t.drain + move_time + t.resume - t.multiply, 0.0)
+        overlap = _overlap(per_chunk, traffic, t)
+        load_stall += (counts.chunks - 1) * overlap.longer
+        # Moves wait for the loads behind the multiplication before them; those at the end of a
+        # chunk run while the next chunk waits for its operand.
+        pause = max(drain + move_time + t.resume - t.multiply, 0.0)
         together = min(moves, counts.chunks - 1)
-        load_stall -= together * (longer + pause - max(longer, pause + late))
+        begin = max(t.drain, overlap.last_tail + turns.load_move - 1)
+        over = begin + move_time + t.resume - overlap.last_gap
+        load_stall += together * (max(over, 0.0) - pause)
+        begin = max(t.drain, overlap.tail + turns.load_move - 1)
+        over = begin + move_time + t.resume - overlap.step
+        load_stall += (moves - together) * (max(over, 0.0) - pause)
     multiply = (counts.multiplications - 1) * t.multiply
     total = multiply + row_stall + load_stall + move_stall
     pauses = max(moves, counts.chunks - 1)

@@ -1,7 +1,8 @@
 """When the commands of a regular stream issue: recurrences over the table's rows, compiled.
 
-A stream is in program order; every command issues as soon as the bus and the rows of the table
-allow. This is what both controllers do with streams in which no command depends on another kind.
+Every command issues as soon as the bus and the rows of the table allow, in program order or, where
+the controller reorders, the oldest in its window that is ready first. This is what controllers do
+with streams in which no command depends on another kind.
 """
 
 from typing import NamedTuple
@@ -30,8 +31,8 @@ class Rows(NamedTuple):
     """Per row how many core levels name a member: 0 for the whole group."""
 
 
-def rows_of(device: Device, command: str) -> Rows:
-    """The rows between commands of one kind."""
+def rows_of(device: Device, command: str, following: str | None = None) -> Rows:
+    """The rows from commands of one kind to those of the same or of another."""
     names = [level.short for level in device.levels]
     outside = len(names) - len(device.core_levels)
     found = [
@@ -41,7 +42,7 @@ def rows_of(device: Device, command: str) -> Rows:
             names.index(device.level(row.level).short) + 1 - outside,
         )
         for row in device.timing.constraints
-        if command in row.preceding and command in row.following
+        if command in row.preceding and (following or command) in row.following
     ]
     table = np.array(found, np.int64).reshape(-1, 3)
     return Rows(table[:, 0].copy(), table[:, 1].copy(), table[:, 2].copy())
@@ -75,26 +76,41 @@ def _note(cycle: int, place: Ints, counts: Ints, rows: Rows, history: Ints) -> N
 
 
 @njit(cache=True)
-def issue_cycles(address: Ints, counts: Ints, rows: Rows) -> Ints:
+def issue_cycles(address: Ints, counts: Ints, rows: Rows, window: int) -> Ints:
     """Cycles at which commands to `address` issue, the first at 0.
 
     Args:
         address: shape (n, core levels); a level that the command spans is 0.
         counts: members of every core level.
         rows: the rows that bind the commands to each other.
+        window: commands among which the oldest that is ready issues first; 1 keeps their order.
     """
     most = 1
     for count in counts:
         most *= count
     history = np.full((len(rows.latency), most, rows.window.max() if len(rows.window) else 1), FREE)
-    result = np.empty(len(address), np.int64)
-    now = 0
-    for i in range(len(address)):
-        now = _ready(now, address[i], counts, rows, history)
-        _note(now, address[i], counts, rows, history)
-        result[i] = now
-        now += 1
+    result = np.full(len(address), -1)
+    now, head = 0, 0
+    while head < len(address):
+        chosen, soonest = head, FREE
+        for i in range(head, min(head + window, len(address))):
+            if result[i] < 0:
+                ready = _ready(now, address[i], counts, rows, history)
+                if soonest == FREE or ready < soonest:
+                    chosen, soonest = i, ready
+                if ready == now:
+                    break
+        _note(soonest, address[chosen], counts, rows, history)
+        result[chosen] = soonest
+        now = soonest + 1
+        while head < len(address) and result[head] >= 0:
+            head += 1
     return result
+
+
+def reach(device: Device) -> int:
+    """Commands among which a device's controller chooses the next column command."""
+    return 1 if device.controller.policy == "in-order" else device.controller.window
 
 
 class RowTimes(NamedTuple):
@@ -212,15 +228,39 @@ def passes_cycles(pace: Pace, passes: float) -> float:
 
 def pace_of(loops: TransferLoops) -> Pace:
     """The pace of a transfer's commands, a pass for each column."""
-    places = places_of(loops)
-    device = loops.device
-    passes = 3
-    cycles = issue_cycles(
-        np.concatenate([places] * passes), level_counts(device), rows_of(device, loops.command)
-    )
-    size = len(places)
-    period = cycles[-1] - cycles[(passes - 1) * size - 1]
-    return Pace(float(size), float(cycles[size - 1]), float(period))
+    places, device = places_of(loops), loops.device
+    few, many = 2, 4
+
+    def cycles(passes: int) -> int:
+        issued = issue_cycles(
+            np.concatenate([places] * passes),
+            level_counts(device),
+            rows_of(device, loops.command),
+            reach(device),
+        )
+        return int(issued.max())
+
+    period = (cycles(many) - cycles(few)) / (many - few)
+    return Pace(float(len(places)), float(cycles(1)), period)
+
+
+def turn_cycles(before: TransferLoops, after: TransferLoops) -> float:
+    """Cycles from the last command of one transfer to the first of another that follows it."""
+    device = before.device
+    counts = level_counts(device)
+    places, first = places_of(before), places_of(after)[0]
+    cycles = issue_cycles(places, counts, rows_of(device, before.command), reach(device))
+    rows = rows_of(device, before.command, after.command)
+    spans = [
+        level.short in before.spans or level.short in after.spans for level in device.core_levels
+    ]
+    last = int(cycles.max())
+    ready = last + 1
+    for cycles_, depth in zip(rows.latency.tolist(), rows.depth.tolist(), strict=True):
+        apart = (places[:, :depth] != first[:depth]) & ~np.array(spans[:depth], np.bool_)
+        same = ~apart.any(axis=1)
+        ready = max(ready, int(cycles[same].max(initial=FREE)) + cycles_)
+    return float(ready - last)
 
 
 def host_places(device: Device, columns: int) -> Ints:

@@ -10,6 +10,7 @@ from pim_opt.cost.streams import (
     host_places,
     issue_cycles,
     level_counts,
+    reach,
     rows_of,
 )
 from pim_opt.devices import Device
@@ -95,6 +96,12 @@ class HostPhase(NamedTuple):
     """Cycles to the last activation."""
 
 
+def settled(device: Device, command: str) -> int:
+    """Cycles from `command` until a barrier behind it lets go: at its issue or its completion."""
+    in_order = device.controller.policy == "in-order"
+    return max(completion(device, command), 1) if in_order else 1
+
+
 def host_phase(device: Device, command: str, columns: int, *, closed: bool) -> HostPhase:
     """The host's accesses to `columns` consecutive columns of a group, each bank for itself.
 
@@ -124,5 +131,5 @@ def host_phase(device: Device, command: str, columns: int, *, closed: bool) -> H
 
 def open_phase(device: Device, command: str, columns: int) -> int:
     """Cycles from the first to the last of the host's accesses to rows that stand open."""
-    places = host_places(device, columns)
-    return int(issue_cycles(places, level_counts(device), rows_of(device, command))[-1])
+    places, rows = host_places(device, columns), rows_of(device, command)
+    return int(issue_cycles(places, level_counts(device), rows, reach(device)).max())

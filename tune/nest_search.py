@@ -15,6 +15,7 @@ from pim_opt.cost.nest import (
     Ints,
     NestCounts,
     Traffic,
+    Turns,
     nest_cycles,
     refresh_cycles,
     rows_opened,
@@ -51,6 +52,7 @@ class Places(NamedTuple):
 
     load: Pace
     move: Pace
+    turns: Turns
 
 
 class Distribution(NamedTuple):
@@ -219,7 +221,7 @@ def _price(
             if load_depth > 0 and not d.in_vector[loops[load_depth - 1, 0]]:
                 continue  # It would load the same again.
             loads = np.ceil(_needed(loops, d.in_vector, load_depth) / d.load_lanes)
-            traffic = Traffic(d.places.load, loads, d.places.move, moves)
+            traffic = Traffic(d.places.load, loads, d.places.move, moves, d.places.turns)
             chunks = valid_iterations(loops, d.sizes, load_depth)
             counts = NestCounts(multiplications, chunks, rounds, rows)
             cycles = nest_cycles(

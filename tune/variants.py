@@ -6,6 +6,7 @@ from math import prod
 
 import numpy as np
 
+from pim_opt.cost.contraction import turns_of
 from pim_opt.cost.host_accesses import HostAccesses
 from pim_opt.cost.nest import FirstRow
 from pim_opt.cost.streams import pace_of
@@ -149,7 +150,7 @@ class Variant:
         """Where loads and moves go."""
         loads = self._places(self.mode.load[self.travel], None)
         moves = self._places(self._move_command, self.sum_level)
-        return Places(pace_of(loads), pace_of(moves))
+        return Places(pace_of(loads), pace_of(moves), turns_of(loads, moves))
 
     def around_cycles(self, accesses: HostAccesses) -> tuple[float, str]:
         """Cycles of the host's accesses, and the better way to open rows for its writes."""
