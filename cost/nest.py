@@ -72,6 +72,13 @@ def valid_points(dim: int, size: int, loops: Ints, depth: int) -> int:
     Args:
         loops: shape (loops, 3): dimension, iterations and stride of each loop, outermost first.
     """
+    points, last = 1, 0
+    for i in range(depth):
+        if loops[i, 0] == dim:
+            points *= loops[i, 1]
+            last += (loops[i, 1] - 1) * loops[i, 2]
+    if last < size:
+        return points
     left, total = size, 0
     for i in range(depth):
         if loops[i, 0] != dim:
@@ -117,14 +124,15 @@ def rows_opened(loops: Ints, sizes: Ints, columns: int) -> int:
     depth = len(loops)
     padded = 0
     for dim in range(len(sizes)):
-        whole = 1
+        last, innermost = 0, 0
         for i in range(depth):
             if loops[i, 0] == dim:
-                whole *= loops[i, 1]
-        if valid_points(dim, sizes[dim], loops, depth) < whole:
-            for i in range(depth):
-                if loops[i, 0] == dim:
-                    padded = max(padded, i + 1)
+                last += (loops[i, 1] - 1) * loops[i, 2]
+                innermost = i + 1
+        if last >= sizes[dim]:
+            padded = max(padded, innermost)
+    if padded == 0:
+        return -(-iterations(loops, 0, depth) // columns)
     block = iterations(loops, padded, depth)
     opened, last = 0, -1
     index = np.zeros(depth, np.int64)

@@ -11,7 +11,7 @@ from pim_opt.cost.contraction import cycle_parts
 from pim_opt.cost.estimate import CycleParts
 from pim_opt.cost.host_accesses import HostAccesses
 from pim_opt.cost.mapping import Mapping
-from pim_opt.cost.nest import refresh_cycles
+from pim_opt.cost.nest import FirstRow, refresh_cycles
 from pim_opt.cost.timings import NestTimings, Refreshing, nest_timings, refreshing_of
 from pim_opt.devices import Device
 from pim_opt.devices.model import ContractionMode
@@ -105,6 +105,7 @@ class _Search:
         self.priced = 0
         self.pruned = 0
         self._known: dict[tuple[object, ...], Places | None] = {}
+        self._first_rows: dict[str, FirstRow] = {}
         self._around: dict[tuple[str, str | None], tuple[float, str]] = {}
 
     @property
@@ -125,6 +126,11 @@ class _Search:
         if key not in self._known:
             self._known[key] = variant.places() if variant.is_legal else None
         return self._known[key]
+
+    def _first_row(self, mode: ContractionMode) -> FirstRow:
+        if mode.multiply not in self._first_rows:
+            self._first_rows[mode.multiply] = self.accesses.first_row(mode)
+        return self._first_rows[mode.multiply]
 
     def table(self, mode: ContractionMode, table: SpreadTable) -> None:
         """Search all spreads over one lane dimension, those with the lowest bound first."""
@@ -152,7 +158,7 @@ class _Search:
         if with_refresh_floor(floor, multiplications, t, r) >= self.enough:
             self.pruned += 1
             return
-        distribution = variant.distribution(places, self.accesses.first_row(variant.mode), around)
+        distribution = variant.distribution(places, self._first_row(variant.mode), around, r)
         best = np.full((self.keep, 6), np.inf)
         self.priced += search_nests(distribution, t, best, self.enough)
         for row in best[np.isfinite(best[:, CYCLES])]:

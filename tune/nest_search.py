@@ -187,6 +187,7 @@ def search_nests(d: Distribution, t: NestTimings, best: Floats, enough: float) -
         How many candidates were priced.
     """
     priced = 0
+    row = np.empty(6, np.float64)
     for output_inner in range(1, min(d.output[1], d.move_room) + 1):
         if not _is_split(d.output[1], output_inner, d.move_room):
             continue
@@ -196,17 +197,21 @@ def search_nests(d: Distribution, t: NestTimings, best: Floats, enough: float) -
             for order in range(len(ORDERS)):
                 if _is_new(d, output_inner, reduction_inner, order):
                     choice = (output_inner, reduction_inner, order)
-                    priced += _price(d, t, choice, best, enough)
+                    priced += _price(d, t, choice, best, enough, row)
     return priced
 
 
 @njit(cache=True)
 def _price(
-    d: Distribution, t: NestTimings, choice: tuple[int, int, int], best: Floats, enough: float
+    d: Distribution,
+    t: NestTimings,
+    choice: tuple[int, int, int],
+    best: Floats,
+    enough: float,
+    row: Floats,
 ) -> int:
     """Price a nest with every place of its loads, ahead or not; the number of choices."""
     loops = _nest(d, *choice)
-    row = np.empty(6, np.float64)
     multiplications = valid_iterations(loops, d.sizes, len(loops))
     rows = rows_opened(loops, d.sizes, t.columns)
     move_depth = _outermost(loops, d.in_result, d.move_room)

@@ -10,7 +10,7 @@ from pim_opt.cost.contraction import turns_of
 from pim_opt.cost.host_accesses import HostAccesses
 from pim_opt.cost.nest import FirstRow
 from pim_opt.cost.streams import pace_of
-from pim_opt.cost.timings import refreshing_of
+from pim_opt.cost.timings import Refreshing
 from pim_opt.cost.transfers import TransferLoops
 from pim_opt.devices.model import ContractionMode
 from pim_opt.dialects.iteration import Role
@@ -169,7 +169,7 @@ class Variant:
         return ROWS if len(spans) == len(device.core_levels) else ROWS[:1]
 
     def distribution(
-        self, places: Places, first_row: FirstRow, around_cycles: float
+        self, places: Places, first_row: FirstRow, around_cycles: float, refreshing: Refreshing
     ) -> Distribution:
         """What the search over time loops needs to know."""
         kernel, device, lanes = self.space.kernel, self.space.device, self.space.lanes
@@ -193,7 +193,7 @@ class Variant:
             move_lanes=lanes if tree else 1,
             first_row=first_row,
             around_cycles=around_cycles,
-            refreshing=refreshing_of(device, self.mode),
+            refreshing=refreshing,
         )
 
     def schedule(self, choice: NestChoice, rows: str) -> Schedule:
