@@ -202,6 +202,26 @@ def search_nests(d: Distribution, t: NestTimings, best: Floats, enough: float) -
 
 
 @njit(cache=True)
+def _total(
+    d: Distribution,
+    t: NestTimings,
+    loops: Ints,
+    counts: NestCounts,
+    depths: tuple[int, int],
+    double: bool,
+) -> float:
+    """Cycles of a kernel with this nest, and a trifle for every command of loads and moves."""
+    loads = np.ceil(_needed(loops, d.in_vector, depths[0]) / d.load_lanes)
+    moves = np.ceil(_needed(loops, d.in_result, depths[1]) / d.move_lanes)
+    traffic = Traffic(d.places.load, loads, d.places.move, moves, d.places.turns)
+    cycles = nest_cycles(loops, counts, depths[0], depths[1], double, traffic, d.first_row, t)
+    total = cycles.multiply + cycles.rows + cycles.load + cycles.move + d.around_cycles
+    commands = counts.chunks * loads * d.places.load.places
+    commands += counts.rounds * moves * d.places.move.places
+    return total + refresh_cycles(total, cycles.rest, d.refreshing) + TIE_BREAK * commands
+
+
+@njit(cache=True)
 def _price(
     d: Distribution,
     t: NestTimings,
@@ -213,10 +233,10 @@ def _price(
     """Price a nest with every place of its loads, ahead or not; the number of choices."""
     loops = _nest(d, *choice)
     multiplications = valid_iterations(loops, d.sizes, len(loops))
-    rows = rows_opened(loops, d.sizes, t.columns)
+    # No nest opens fewer rows; those that may be of interest are counted in full.
+    rows, exact = -(-multiplications // t.columns), False
     move_depth = _outermost(loops, d.in_result, d.move_room)
     rounds = valid_iterations(loops, d.sizes, move_depth)
-    moves = np.ceil(_needed(loops, d.in_result, move_depth) / d.move_lanes)
     priced = 0
     for parts in range(1, min(d.halves, 2) + 1):
         room = d.load_room // parts
@@ -225,20 +245,17 @@ def _price(
                 continue  # Nothing is left to load ahead.
             if load_depth > 0 and not d.in_vector[loops[load_depth - 1, 0]]:
                 continue  # It would load the same again.
-            loads = np.ceil(_needed(loops, d.in_vector, load_depth) / d.load_lanes)
-            traffic = Traffic(d.places.load, loads, d.places.move, moves, d.places.turns)
-            chunks = valid_iterations(loops, d.sizes, load_depth)
-            counts = NestCounts(multiplications, chunks, rounds, rows)
-            cycles = nest_cycles(
-                loops, counts, load_depth, move_depth, parts > 1, traffic, d.first_row, t
-            )
             priced += 1
-            total = cycles.multiply + cycles.rows + cycles.load + cycles.move + d.around_cycles
-            total += refresh_cycles(total, cycles.rest, d.refreshing)
-            # Of equals, the one with the least traffic.
-            commands = chunks * loads * d.places.load.places + rounds * moves * d.places.move.places
-            total += TIE_BREAK * commands
-            if total < enough:
+            chunks = valid_iterations(loops, d.sizes, load_depth)
+            depths = (load_depth, move_depth)
+            counts = NestCounts(multiplications, chunks, rounds, rows)
+            total = _total(d, t, loops, counts, depths, parts > 1)
+            limit = min(enough, best[len(best) - 1, CYCLES])
+            if total < limit and not exact:
+                rows, exact = rows_opened(loops, d.sizes, t.columns), True
+                counts = NestCounts(multiplications, chunks, rounds, rows)
+                total = _total(d, t, loops, counts, depths, parts > 1)
+            if total < limit:
                 row[CYCLES] = total
                 row[OUTPUT_INNER], row[REDUCTION_INNER], row[ORDER] = choice
                 row[LOAD_DEPTH], row[DOUBLE] = load_depth, parts > 1
