@@ -8,9 +8,9 @@ from math import gcd
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from pim_opt.cost.jit import compiled
 from pim_opt.cost.streams import Pace, passes_cycles
 from pim_opt.cost.timings import NestTimings, Refreshing
 
@@ -36,7 +36,7 @@ class Traffic(NamedTuple):
     turns: Turns
 
 
-@njit(cache=True)
+@compiled
 def back_to_back(pace: Pace) -> bool:
     """Whether commands take the column bus in every cycle, so that nothing overtakes them."""
     return pace.period == pace.places and pace.first == pace.places - 1
@@ -65,7 +65,7 @@ class NestCycles(NamedTuple):
     """Mean time from any moment to the next multiplication; no part of the sum."""
 
 
-@njit(cache=True)
+@compiled
 def valid_points(dim: int, size: int, loops: Ints, depth: int) -> int:
     """Iterations of the loops of `dim` among the first `depth` that start inside of its size.
 
@@ -100,7 +100,7 @@ def valid_points(dim: int, size: int, loops: Ints, depth: int) -> int:
     return total + 1
 
 
-@njit(cache=True)
+@compiled
 def iterations(loops: Ints, begin: int, end: int) -> int:
     """Product of the sizes of loops `begin` to `end`."""
     result = 1
@@ -109,7 +109,7 @@ def iterations(loops: Ints, begin: int, end: int) -> int:
     return result
 
 
-@njit(cache=True)
+@compiled
 def valid_iterations(loops: Ints, sizes: Ints, depth: int) -> int:
     """Iterations of the first `depth` loops that have any point in bounds."""
     result = 1
@@ -118,7 +118,7 @@ def valid_iterations(loops: Ints, sizes: Ints, depth: int) -> int:
     return result
 
 
-@njit(cache=True)
+@compiled
 def rows_opened(loops: Ints, sizes: Ints, columns: int) -> int:
     """Rows that the valid iterations touch, column after column, with `columns` in a row."""
     depth = len(loops)
@@ -155,7 +155,7 @@ def rows_opened(loops: Ints, sizes: Ints, columns: int) -> int:
     return opened
 
 
-@njit(cache=True)
+@compiled
 def count(loops: Ints, sizes: Ints, load_depth: int, move_depth: int, columns: int) -> NestCounts:
     """The nest's counts in group 0, whose indices are the lowest, so that it has most to do."""
     return NestCounts(
@@ -166,7 +166,7 @@ def count(loops: Ints, sizes: Ints, load_depth: int, move_depth: int, columns: i
     )
 
 
-@njit(cache=True)
+@compiled
 def coincident(boundaries: int, every: int, rows: int, columns: int) -> float:
     """How many of `boundaries`, one after `every` columns, are ends of rows as well."""
     if rows <= 1:
@@ -174,7 +174,7 @@ def coincident(boundaries: int, every: int, rows: int, columns: int) -> float:
     return float(min(boundaries // (columns // gcd(every, columns)), rows - 1))
 
 
-@njit(cache=True)
+@compiled
 def _stall(pause: float, commands: float, free: bool, row: bool, t: NestTimings) -> float:
     """Cycles that a boundary adds to the interval of multiplications.
 
@@ -193,7 +193,7 @@ def _stall(pause: float, commands: float, free: bool, row: bool, t: NestTimings)
     return max(pause, begin + t.reopen) - t.multiply
 
 
-@njit(cache=True)
+@compiled
 def _boundaries(
     number: int, every: int, pause: float, commands: float, free: bool, rows: int, t: NestTimings
 ) -> tuple[float, float, float]:
@@ -222,7 +222,7 @@ class Overlap(NamedTuple):
     """Cycles from the last multiplication of a chunk to what follows the loads behind it."""
 
 
-@njit(cache=True)
+@compiled
 def _overlap(per_chunk: int, traffic: Traffic, t: NestTimings) -> Overlap:
     loads = traffic.load_columns * traffic.load.places
     every = traffic.load.period / traffic.load.places
@@ -247,7 +247,7 @@ def _overlap(per_chunk: int, traffic: Traffic, t: NestTimings) -> Overlap:
     return Overlap(before + last_gap - per_chunk * t.multiply, step, tail, last_gap, last_tail)
 
 
-@njit(cache=True)
+@compiled
 def _rest(number: float, pause: float, counts: NestCounts, total: float, t: NestTimings) -> float:
     """Mean time from any of `total` cycles to the next multiplication, `number` of which come
     `pause` after the one before."""
@@ -255,7 +255,7 @@ def _rest(number: float, pause: float, counts: NestCounts, total: float, t: Nest
     return (number * pause * pause + others * t.multiply * t.multiply) / (2 * max(total, 1.0))
 
 
-@njit(cache=True)
+@compiled
 def _load_pause(traffic: Traffic, t: NestTimings) -> float:
     """Cycles from the first command of a load to the multiplication after it.
 
@@ -268,7 +268,7 @@ def _load_pause(traffic: Traffic, t: NestTimings) -> float:
     return max(whole + 1, traffic.load.first + t.use, last)
 
 
-@njit(cache=True)
+@compiled
 def _rows_alone(left: float, counts: NestCounts, t: NestTimings) -> float:
     """Stalls at rows that end between two multiplications with nothing else to wait for."""
     in_row = counts.multiplications / counts.rows
@@ -285,7 +285,7 @@ class FirstRow(NamedTuple):
     """Cycles from that to the first multiplication."""
 
 
-@njit(cache=True)
+@compiled
 def _first_multiplication(traffic: Traffic, row: FirstRow, t: NestTimings) -> float:
     """Cycles by which the first multiplication waits for its row longer than for its operand."""
     whole = passes_cycles(traffic.load, traffic.load_columns)
@@ -298,7 +298,7 @@ def _first_multiplication(traffic: Traffic, row: FirstRow, t: NestTimings) -> fl
     return max(begin + row.takes - _load_pause(traffic, t), 0.0)
 
 
-@njit(cache=True)
+@compiled
 def nest_cycles(
     loops: Ints,
     counts: NestCounts,
@@ -381,7 +381,7 @@ def nest_cycles(
     )
 
 
-@njit(cache=True)
+@compiled
 def refresh_cycles(cycles: float, rest: float, r: Refreshing) -> float:
     """Cycles that refreshes add to a kernel of `cycles`.
 

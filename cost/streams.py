@@ -8,9 +8,9 @@ with streams in which no command depends on another kind.
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from pim_opt.cost.jit import compiled
 from pim_opt.cost.transfers import TransferLoops
 from pim_opt.devices import Device
 
@@ -48,7 +48,7 @@ def rows_of(device: Device, command: str, following: str | None = None) -> Rows:
     return Rows(table[:, 0].copy(), table[:, 1].copy(), table[:, 2].copy())
 
 
-@njit(cache=True)
+@compiled
 def member(address: Ints, counts: Ints, depth: int) -> int:
     """The number of the member that the first `depth` core levels of an address name."""
     result = 0
@@ -57,7 +57,7 @@ def member(address: Ints, counts: Ints, depth: int) -> int:
     return result
 
 
-@njit(cache=True)
+@compiled
 def _ready(now: int, place: Ints, counts: Ints, rows: Rows, history: Ints) -> int:
     """The first cycle from `now` on at which a command may go to `place`."""
     for r in range(len(rows.latency)):
@@ -66,7 +66,7 @@ def _ready(now: int, place: Ints, counts: Ints, rows: Rows, history: Ints) -> in
     return now
 
 
-@njit(cache=True)
+@compiled
 def _note(cycle: int, place: Ints, counts: Ints, rows: Rows, history: Ints) -> None:
     for r in range(len(rows.latency)):
         at = member(place, counts, rows.depth[r])
@@ -75,7 +75,7 @@ def _note(cycle: int, place: Ints, counts: Ints, rows: Rows, history: Ints) -> N
         history[r, at, 0] = cycle
 
 
-@njit(cache=True)
+@compiled
 def issue_cycles(address: Ints, counts: Ints, rows: Rows, window: int) -> Ints:
     """Cycles at which commands to `address` issue, the first at 0.
 
@@ -128,7 +128,7 @@ class RowTimes(NamedTuple):
     """Accesses ahead of the one issued whose rows are brought."""
 
 
-@njit(cache=True)
+@compiled
 def host_cycles(
     address: Ints, counts: Ints, openings: Rows, accesses: Rows, t: RowTimes
 ) -> tuple[int, int]:
@@ -220,7 +220,7 @@ class Pace(NamedTuple):
     """Cycles from one pass to the next."""
 
 
-@njit(cache=True)
+@compiled
 def passes_cycles(pace: Pace, passes: float) -> float:
     """Cycles from the first command of so many passes to the last."""
     return (passes - 1) * pace.period + pace.first

@@ -7,9 +7,9 @@ where the vector loads and whether it loads ahead. Every choice is priced by `co
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from pim_opt.cost.jit import compiled
 from pim_opt.cost.nest import (
     FirstRow,
     Ints,
@@ -86,7 +86,7 @@ class Distribution(NamedTuple):
     refreshing: Refreshing
 
 
-@njit(cache=True)
+@compiled
 def _needed(loops: Ints, has: Ints, depth: int) -> int:
     """Iterations inside of `depth` over dimensions that an operand has."""
     result = 1
@@ -96,7 +96,7 @@ def _needed(loops: Ints, has: Ints, depth: int) -> int:
     return result
 
 
-@njit(cache=True)
+@compiled
 def _outermost(loops: Ints, has: Ints, room: int) -> int:
     for depth in range(len(loops) + 1):
         if _needed(loops, has, depth) <= room:
@@ -104,7 +104,7 @@ def _outermost(loops: Ints, has: Ints, room: int) -> int:
     return len(loops)
 
 
-@njit(cache=True)
+@compiled
 def _nest(d: Distribution, output_inner: int, reduction_inner: int, order: int) -> Ints:
     """The loops of one choice of splits and order, those of one iteration left out."""
     split = np.empty((4, 3), np.int64)
@@ -126,7 +126,7 @@ def _nest(d: Distribution, output_inner: int, reduction_inner: int, order: int) 
     return loops[:number]
 
 
-@njit(cache=True)
+@compiled
 def _keep(best: Floats, row: Floats) -> None:
     """Insert a candidate into `best`, which stays sorted by cycles."""
     place = len(best)
@@ -138,7 +138,7 @@ def _keep(best: Floats, row: Floats) -> None:
         best[place] = row
 
 
-@njit(cache=True)
+@compiled
 def _code(d: Distribution, output_inner: int, reduction_inner: int, order: int) -> int:
     """A number for the sequence of split loops that have more than one iteration."""
     code = 0
@@ -151,7 +151,7 @@ def _code(d: Distribution, output_inner: int, reduction_inner: int, order: int) 
     return code
 
 
-@njit(cache=True)
+@compiled
 def _is_new(d: Distribution, output_inner: int, reduction_inner: int, order: int) -> bool:
     """Whether no earlier order gives the same nest."""
     code = _code(d, output_inner, reduction_inner, order)
@@ -161,7 +161,7 @@ def _is_new(d: Distribution, output_inner: int, reduction_inner: int, order: int
     return new
 
 
-@njit(cache=True)
+@compiled
 def _is_split(whole: int, inner: int, room: int) -> bool:
     """Whether to split `whole` rounds so: no smaller inner loop takes as few outer iterations.
 
@@ -172,7 +172,7 @@ def _is_split(whole: int, inner: int, room: int) -> bool:
     return -(-whole // -(-whole // inner)) == inner
 
 
-@njit(cache=True)
+@compiled
 def search_nests(d: Distribution, t: NestTimings, best: Floats, enough: float) -> int:
     """Price every choice of time loops of a distribution.
 
@@ -201,7 +201,7 @@ def search_nests(d: Distribution, t: NestTimings, best: Floats, enough: float) -
     return priced
 
 
-@njit(cache=True)
+@compiled
 def _total(
     d: Distribution,
     t: NestTimings,
@@ -221,7 +221,7 @@ def _total(
     return total + refresh_cycles(total, cycles.rest, d.refreshing) + TIE_BREAK * commands
 
 
-@njit(cache=True)
+@compiled
 def _price(
     d: Distribution,
     t: NestTimings,

@@ -3,8 +3,9 @@
 Everywhere `t` are the tables of a device and `c` is the state of one group.
 """
 
-from pim_opt.sim.timing.jit import Words, part
-from pim_opt.sim.timing.tables import (
+from pim_opt.cost.jit import part
+from pim_opt.sim.timing.arrays import Words
+from pim_opt.sim.timing.layout import (
     ALL_ENTRIES,
     ANY_ENTRY,
     COMMAND_AT,

@@ -14,15 +14,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pim_opt.cost.jit import part
 from pim_opt.sim.timing import requests as rq
+from pim_opt.sim.timing.arrays import Ints, Lines, Pages, Words
 from pim_opt.sim.timing.constraints import (
     command_field,
     note_issue,
     ready_after_columns,
     ready_after_rows,
 )
-from pim_opt.sim.timing.jit import Lines, Pages, Words, part
-from pim_opt.sim.timing.tables import (
+from pim_opt.sim.timing.layout import (
     ADDRESSED,
     BANKS,
     BARRIER_CAUSE,
@@ -61,9 +62,8 @@ from pim_opt.sim.timing.tables import (
     SPAN,
     WINDOW,
     WRITES,
-    Ints,
-    Model,
 )
+from pim_opt.sim.timing.tables import Model
 
 READ_QUEUE, WRITE_QUEUE, PIM_QUEUE, ACTIVE_QUEUE, REFRESH_QUEUE = range(5)
 QUEUES = 4

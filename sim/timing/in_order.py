@@ -18,15 +18,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pim_opt.cost.jit import part
 from pim_opt.sim.timing import requests as rq
+from pim_opt.sim.timing.arrays import Ints, Lines, Words
 from pim_opt.sim.timing.constraints import (
     command_field,
     note_issue,
     ready_after_columns,
     ready_after_rows,
 )
-from pim_opt.sim.timing.jit import Lines, Words, part
-from pim_opt.sim.timing.tables import (
+from pim_opt.sim.timing.layout import (
     ADDRESSED,
     BANKS,
     BARRIER_CAUSE,
@@ -55,9 +56,8 @@ from pim_opt.sim.timing.tables import (
     SPAN,
     UNION_AT,
     WINDOW,
-    Ints,
-    Model,
 )
+from pim_opt.sim.timing.tables import Model
 
 # Words of a request in the window.
 COMMAND, BANK, ROW, COLUMN, DEMAND = range(5)

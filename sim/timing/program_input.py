@@ -22,6 +22,7 @@ from xdsl.ir.affine import (
 from pim_opt.devices import Device
 from pim_opt.dialects.pim import BarrierOp, IssueOp, ProgramOp, RepeatOp, SpmdOp, WhenOp
 from pim_opt.sim.expand import evaluate_affine
+from pim_opt.sim.timing.arrays import Ints
 from pim_opt.sim.timing.requests import (
     ADDRESS,
     BANK,
@@ -32,7 +33,7 @@ from pim_opt.sim.timing.requests import (
     ROW,
     empty_requests,
 )
-from pim_opt.sim.timing.tables import Ints, Model
+from pim_opt.sim.timing.tables import Model
 
 Bools = NDArray[np.bool_]
 

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from pim_opt.sim.timing.tables import Ints, Model
+from pim_opt.sim.timing.arrays import Ints
+from pim_opt.sim.timing.tables import Model
 
 NEEDS_INPUT, DONE, STUCK, LOG_FULL = range(4)
 """Why an engine returned."""

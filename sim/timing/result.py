@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pim_opt.sim.timing.arrays import Ints
 from pim_opt.sim.timing.requests import LOG_OPERAND
-from pim_opt.sim.timing.tables import Ints
 
 
 @dataclass(frozen=True)

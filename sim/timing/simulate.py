@@ -8,22 +8,16 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from pim_opt.cost.jit import compiled_kernel
 from pim_opt.devices import Device
 from pim_opt.dialects.pim import ProgramOp
 from pim_opt.sim.timing import fr_fcfs, in_order
 from pim_opt.sim.timing import requests as rq
-from pim_opt.sim.timing.jit import compiled
+from pim_opt.sim.timing.arrays import Ints
+from pim_opt.sim.timing.layout import CAUSES, CAUSES_AT, COUNTS_AT, OTHER_CAUSE, REFRESH_CAUSE
 from pim_opt.sim.timing.program_input import ProgramReader, alike_groups
 from pim_opt.sim.timing.result import Result, structured
-from pim_opt.sim.timing.tables import (
-    CAUSES,
-    CAUSES_AT,
-    COUNTS_AT,
-    OTHER_CAUSE,
-    REFRESH_CAUSE,
-    Ints,
-    Model,
-)
+from pim_opt.sim.timing.tables import Model
 from pim_opt.sim.timing.tables import compiled as compiled_tables
 from pim_opt.sim.timing.trace_input import TraceReader, file_chunks, line_chunks
 
@@ -71,7 +65,7 @@ class _FrFcfs:
             self.state.groups,
             self.state.shared,
         )
-        self._run = compiled(fr_fcfs.run) if jit else fr_fcfs.run
+        self._run = compiled_kernel(fr_fcfs.run) if jit else fr_fcfs.run
 
     def run(self, block: Ints, log: Ints, last: bool) -> int:
         s = self.state
@@ -117,7 +111,7 @@ class _InOrder:
             self.state.groups,
             self.state.shared,
         )
-        self._run = compiled(in_order.run) if jit else in_order.run
+        self._run = compiled_kernel(in_order.run) if jit else in_order.run
         self._order = np.zeros(0, np.int64)
 
     def run(self, block: Ints, log: Ints, last: bool) -> int:

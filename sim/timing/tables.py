@@ -14,29 +14,38 @@ from dataclasses import dataclass, field
 from math import prod
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pim_opt.devices import Device
 from pim_opt.devices.model import Constraint
-
-Ints = NDArray[np.int64]
-
-ROW_BUS, COLUMN_BUS, NO_BUS = range(3)
-
-ADDRESSED = 0
-"""Number of the span set that spans nothing: its base is the first bank of a path."""
-
-CAUSES = (
-    "mac",
-    "row",
-    "operand_load",
-    "result_move",
-    "host",
-    "refresh",
-    "barrier",
-    "other",
+from pim_opt.sim.timing.arrays import Ints
+from pim_opt.sim.timing.layout import (
+    BARS,
+    BASE_AT,
+    CAUSES,
+    CAUSES_AT,
+    COLUMN_BUS,
+    COMMAND_AT,
+    COUNTS_AT,
+    ENGINE_AT,
+    ENTRY_RAISE_AT,
+    ENTRY_WATCH_AT,
+    FIRST_ENTRY,
+    HEADER,
+    MEMBER_AT,
+    NEVER,
+    NO_BUS,
+    OPERANDS,
+    PIM,
+    RAISE_AT,
+    READS,
+    ROW_BUS,
+    UNION_AT,
+    WATCH_AT,
+    WHOLE_FILE,
+    WINDOW_RAISE_AT,
+    WRITES,
 )
-"""What a cycle is spent on."""
+
 _CAUSE_OF_KIND = {
     "compute": "mac",
     "load": "operand_load",
@@ -47,56 +56,7 @@ _CAUSE_OF_KIND = {
     "refresh": "refresh",
     "barrier": "barrier",
 }
-ROW_CAUSE, REFRESH_CAUSE = CAUSES.index("row"), CAUSES.index("refresh")
-BARRIER_CAUSE, OTHER_CAUSE = CAUSES.index("barrier"), CAUSES.index("other")
-
-READS, WRITES, BARS, PIM = range(4)
-"""Roles of a command in the controller."""
 _ROLE_OF_KIND = {"host_read": READS, "host_write": WRITES, "barrier": BARS}
-
-# Fields of a command in the tables.
-BUS, CAUSE, ROLE, NEEDS_ROW, OPENS, CLOSES, SPAN, OPENER, CLOSER, COMPLETION = range(10)
-COMMAND_FIELDS = 10
-
-WHOLE_FILE = -1
-"""Operand position of a command that uses all entries of a register file at once."""
-ANY_ENTRY, ALL_ENTRIES, FIRST_ENTRY = range(3)
-"""Slots of a register file: raised for entries not known, for any entry, for entry 0 and so on."""
-
-NEVER = 1 << 60
-"""A cycle that does not come."""
-
-# The tables are one array, so that kernels pass it round in registers. It begins with these values;
-# those whose names end in _AT are the places where a table begins.
-(
-    PATHS,
-    BANKS,
-    COMMANDS,
-    OPERANDS,
-    WINDOW,
-    DRAIN_START,
-    DRAIN_STOP,
-    FORWARDING,
-    KEEPS_ROWS,
-    PATIENCE,  # cycles without a finished request after which a controller is stuck for good
-    REFRESH_COMMAND,  # -1 for a device without refresh
-    REFRESH_INTERVAL,
-    REFRESH_MEMBERS,
-    COMMAND_AT,  # per command its fields
-    WATCH_AT,  # per command and path the places of three lists of slots: see _Compiler.watch
-    ENTRY_WATCH_AT,  # .. of slots and operand positions
-    RAISE_AT,  # .. of slots and latencies
-    WINDOW_RAISE_AT,  # .. of ring, slot, latency, commands that the ring counts
-    ENTRY_RAISE_AT,  # .. of slot, operand position, latency
-    BASE_AT,  # per span set and path the first bank of those acted on
-    MEMBER_AT,  # per span set the place of its list of offsets from the base, ascending
-    UNION_AT,  # per two span sets the one that spans what either does
-    COUNTS_AT,  # in a group's state: commands issued, by number
-    CAUSES_AT,  # .. cycles by cause
-    ENGINE_AT,  # .. the engine's own
-) = range(25)
-ENGINE_PLACES = 10
-HEADER = ENGINE_AT + ENGINE_PLACES
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from pim_opt.cost.jit import compiled_kernel, part
 from pim_opt.devices import Device
-from pim_opt.sim.timing.jit import Lines, Words, compiled, part
+from pim_opt.sim.timing.arrays import Ints, Lines, Words
 from pim_opt.sim.timing.requests import (
     ADDRESS,
     BANK,
@@ -17,7 +18,7 @@ from pim_opt.sim.timing.requests import (
     ROW,
     empty_requests,
 )
-from pim_opt.sim.timing.tables import Ints, Model
+from pim_opt.sim.timing.tables import Model
 
 BLOCK_BYTES = 1 << 20
 """Text read at once; some fifty thousand requests."""
@@ -144,7 +145,7 @@ class TraceReader:
     def __init__(self, model: Model, name: str, *, jit: bool = True) -> None:
         self._model = model
         self._name = name
-        self._parse = compiled(parse_lines) if jit else parse_lines
+        self._parse = compiled_kernel(parse_lines) if jit else parse_lines
         self._lines = 0
         traces = [c.trace for c in model.device.commands.values()]
         self._known = [t for t in dict.fromkeys(traces) if t is not None]
