@@ -53,6 +53,12 @@ def part(function: F) -> F:
     return mark(function)
 
 
+def inlined(function: F) -> F:
+    """As `part`, for a small function whose call would cost more than what it does."""
+    mark: Callable[[F], F] = register_jitable(_nrt=False, forceinline=True)
+    return mark(function)
+
+
 def _compiled(function: F, **options: bool) -> F:
     njit = cast("Callable[..., Callable[[F], F]]", numba.njit)
     folder = code_folder(function.__module__)

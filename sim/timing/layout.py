@@ -63,5 +63,7 @@ NEVER = 1 << 60
     CAUSES_AT,  # .. cycles by cause
     ENGINE_AT,  # .. the engine's own
 ) = range(25)
-ENGINE_PLACES = 10
+ENGINE_WORDS = 48
+"""The engine's own words, with which the state of a group begins."""
+ENGINE_PLACES = 9
 HEADER = ENGINE_AT + ENGINE_PLACES

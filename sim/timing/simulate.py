@@ -3,18 +3,19 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pim_opt.cost.jit import compiled_kernel
 from pim_opt.devices import Device
 from pim_opt.dialects.pim import ProgramOp
-from pim_opt.sim.timing import fr_fcfs, in_order
 from pim_opt.sim.timing import requests as rq
 from pim_opt.sim.timing.arrays import Ints
-from pim_opt.sim.timing.layout import CAUSES, CAUSES_AT, COUNTS_AT, OTHER_CAUSE, REFRESH_CAUSE
+from pim_opt.sim.timing.controller import Controller
+from pim_opt.sim.timing.fr_fcfs.controller import FrFcfsController
+from pim_opt.sim.timing.in_order.controller import InOrderController
+from pim_opt.sim.timing.layout import CAUSES, COUNTS_AT
 from pim_opt.sim.timing.program_input import ProgramReader, alike_groups
 from pim_opt.sim.timing.result import Result, structured
 from pim_opt.sim.timing.tables import Model
@@ -29,128 +30,10 @@ class TimingError(Exception):
     """A stream that never ends on its device."""
 
 
-class _Engine(Protocol):
-    """A controller of all groups under way."""
-
-    tables: Ints
-    groups: Ints
-    shared: Ints
-    logged: int
-    """The word of `shared` that counts the log's lines."""
-
-    def run(self, block: Ints, log: Ints, last: bool) -> int: ...
-
-    def cycles(self) -> int: ...
-
-    def hits_and_misses(self) -> tuple[Ints, Ints]: ...
-
-    def causes(self) -> Ints:
-        """Cycles by cause of the group that ends last; their sum is `cycles`."""
-        ...
-
-    def waiting(self) -> Iterator[Ints]:
-        """Requests that wait, as rows of a block without operands."""
-        ...
-
-
-class _FrFcfs:
-    """The published controller."""
-
-    logged = fr_fcfs.LOGGED
-
-    def __init__(self, model: Model, groups: int, *, jit: bool) -> None:
-        self.state = fr_fcfs.new_state(model, groups)
-        self.tables, self.groups, self.shared = (
-            self.state.tables,
-            self.state.groups,
-            self.state.shared,
-        )
-        self._run = compiled_kernel(fr_fcfs.run) if jit else fr_fcfs.run
-
-    def run(self, block: Ints, log: Ints, last: bool) -> int:
-        s = self.state
-        return self._run(s.tables, s.groups, s.rows, s.shared, log, block, last)
-
-    def cycles(self) -> int:
-        return int(self.shared[fr_fcfs.END])
-
-    def hits_and_misses(self) -> tuple[Ints, Ints]:
-        return self.state.scalar(fr_fcfs.HITS), self.state.scalar(fr_fcfs.MISSES)
-
-    def causes(self) -> Ints:
-        s = self.state
-        ends = np.maximum(s.scalar(fr_fcfs.LAST_RETURN), s.scalar(fr_fcfs.COMPLETED))
-        critical = int(ends.argmax())
-        causes = _causes(self)[critical].copy()
-        end = min(int(ends[critical]), self.cycles())
-        last = int(s.scalar(fr_fcfs.LAST_COLUMN)[critical])
-        # What follows the last command of all is a refresh that had become due.
-        causes[s.scalar(fr_fcfs.LAST_CAUSE)[critical]] += end - last
-        causes[REFRESH_CAUSE if end > 0 else OTHER_CAUSE] += self.cycles() - end
-        return causes
-
-    def waiting(self) -> Iterator[Ints]:
-        t = self.tables
-        for group in range(len(self.groups)):
-            c = self.groups[group]
-            for queue in range(fr_fcfs.QUEUES):
-                for i in range(c[t[fr_fcfs.LENGTHS] + queue]):
-                    e = fr_fcfs.item(t, c, queue, i)
-                    yield np.array([c[e + fr_fcfs.COMMAND], group, *c[e + 1 : e + 5]])
-
-
-class _InOrder:
-    """The consistent controller."""
-
-    logged = in_order.LOGGED
-
-    def __init__(self, model: Model, groups: int, *, jit: bool) -> None:
-        self.state = in_order.new_state(model, groups)
-        self.tables, self.groups, self.shared = (
-            self.state.tables,
-            self.state.groups,
-            self.state.shared,
-        )
-        self._run = compiled_kernel(in_order.run) if jit else in_order.run
-        self._order = np.zeros(0, np.int64)
-
-    def run(self, block: Ints, log: Ints, last: bool) -> int:
-        if len(self._order) < len(block):
-            self._order = np.zeros(len(block), np.int64)
-        return self._run(self.tables, self.groups, self.shared, log, block, self._order, last)
-
-    def cycles(self) -> int:
-        return int(self.shared[in_order.END])
-
-    def hits_and_misses(self) -> tuple[Ints, Ints]:
-        return self.state.scalar(in_order.HITS), self.state.scalar(in_order.MISSES)
-
-    def causes(self) -> Ints:
-        critical = int(self.state.scalar(in_order.MARK).argmax())
-        causes = _causes(self)[critical].copy()
-        causes[OTHER_CAUSE] += self.cycles() - causes.sum()  # the one cycle of an empty stream
-        return causes
-
-    def waiting(self) -> Iterator[Ints]:
-        for group in range(len(self.groups)):
-            c = self.groups[group]
-            head, count = (
-                int(self.state.scalar(w)[group]) for w in (in_order.HEAD, in_order.COUNT)
-            )
-            for number in range(head, head + count):
-                r = in_order.place(self.tables, number)
-                yield np.array([c[r + in_order.COMMAND], group, *c[r + 1 : r + 4], 0])
-
-
-def _causes(engine: _Engine) -> Ints:
-    first = int(engine.tables[CAUSES_AT])
-    return engine.groups[:, first : first + len(CAUSES)]
-
-
-def _engine(model: Model, groups: int, *, jit: bool) -> _Engine:
+def _controller(model: Model, groups: int, *, jit: bool) -> Controller:
     if model.device.controller.policy == "in-order":
-        return _InOrder(model, groups, jit=jit)
-    return _FrFcfs(model, groups, jit=jit)
+        return InOrderController(model, groups, jit=jit)
+    return FrFcfsController(model, groups, jit=jit)
 
 
 @dataclass(frozen=True)
@@ -165,7 +48,7 @@ class _Stream:
     jit: bool
 
     def simulate(self) -> Result:
-        engine = _engine(self.model, len(self.alike), jit=self.jit)
+        engine = _controller(self.model, len(self.alike), jit=self.jit)
         log = rq.empty_log(self.model, LOG_CAPACITY if self.log else 0)
         lines: list[Ints] = []
         requested = np.zeros((len(self.alike), len(self.model.names)), np.int64)
@@ -181,7 +64,7 @@ class _Stream:
                 raise TimingError(self._stuck(engine))
         return self._result(engine, requested, np.concatenate(lines) if self.log else None)
 
-    def _result(self, engine: _Engine, requested: Ints, lines: Ints | None) -> Result:
+    def _result(self, engine: Controller, requested: Ints, lines: Ints | None) -> Result:
         device = self.model.device
         sizes = np.array([len(groups) for groups in self.alike])
         first = int(engine.tables[COUNTS_AT])
@@ -229,7 +112,7 @@ class _Stream:
         everything = np.concatenate(copies)
         return structured(everything[np.argsort(everything[:, rq.LOG_CYCLE], kind="stable")])
 
-    def _stuck(self, engine: _Engine) -> str:
+    def _stuck(self, engine: Controller) -> str:
         waiting = list(engine.waiting())
         shown = ", ".join(self._request(line) for line in waiting[:SHOWN_REQUESTS])
         more = len(waiting) - SHOWN_REQUESTS

@@ -27,6 +27,7 @@ from pim_opt.sim.timing.layout import (
     COMMAND_AT,
     COUNTS_AT,
     ENGINE_AT,
+    ENGINE_WORDS,
     ENTRY_RAISE_AT,
     ENTRY_WATCH_AT,
     FIRST_ENTRY,
@@ -181,7 +182,7 @@ class _Compiler:
         self.entry_watch = _Lists()
         self.entry_raise = _Lists()
         self.slot_of: dict[object, int] = {}
-        self.slots = 0
+        self.slots = ENGINE_WORDS
         self.ring_words = 0
 
     def model(self) -> Model:

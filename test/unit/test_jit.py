@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pim_opt.cost import jit
-from pim_opt.sim.timing import in_order
+from pim_opt.sim.timing.in_order import engine
 
 HELPER = "LIMIT = {limit}\n"
 KERNEL = """
@@ -54,7 +54,7 @@ def test_nothing_is_kept_where_nothing_can_be_written(tmp_path: Path) -> None:
 
 
 def test_a_kernel_rests_on_what_its_parts_are_made_of() -> None:
-    names = jit.sources(in_order.__name__)
+    names = jit.sources(engine.__name__)
     assert {"pim_opt.sim.timing.constraints", "pim_opt.sim.timing.layout"} <= set(names)
 
 
