@@ -26,7 +26,7 @@ def problems(device: Device) -> Iterator[Problem]:
             yield problem
     if found:
         return
-    for check in (_commands, _kernels, _timing):
+    for check in (_commands, _kernels, _timing, _controller):
         yield from check(device)
 
 
@@ -261,3 +261,14 @@ def _refresh(device: Device) -> Iterator[Problem]:
         yield Problem("$.refresh.per", _unknown("level", refresh.per, _level_names(device)))
     for field, latency in (("interval", refresh.interval), ("duration", refresh.duration)):
         yield from _latency(device, latency, f"$.refresh.{field}")
+
+
+def _controller(device: Device) -> Iterator[Problem]:
+    controller = device.controller
+    expected = controller.policy == "fr-fcfs"
+    if controller.coupled != expected:
+        yield Problem(
+            "$.controller.policy",
+            f"policy {controller.policy} with coupled: {str(controller.coupled).lower()};"
+            f" expected coupled: {str(expected).lower()}, for nothing else can be simulated",
+        )

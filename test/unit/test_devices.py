@@ -69,6 +69,18 @@ def place_of(text: str, part: str) -> str:
             "unknown field 'pre'",
         ),
         ("policy: in-order", "policy: any", "policy", "invalid enum value 'any'"),
+        (
+            "policy: in-order",
+            "policy: fr-fcfs",
+            "policy: fr-fcfs",
+            "policy fr-fcfs with coupled: false; expected coupled: true",
+        ),
+        (
+            "policy: in-order",
+            "coupled: true, policy: in-order",
+            "policy: in-order",
+            "policy in-order with coupled: true; expected coupled: false",
+        ),
         # Organisation.
         ("short: ba, count: 2", "short: ba, count: 0", "count: 0", "count 0; expected at least 1"),
         ("short: ba,", "short: ch,", "{name: channel", "level name 'ch' is used twice"),
