@@ -29,11 +29,20 @@ class Measurement:
     """Units of work done in `seconds`; 0 where the time itself is the figure."""
     unit: str = ""
     """What `work` counts."""
+    first_seconds: float = 0
+    """What the very first call took more, to compile; 0 where nothing compiles."""
 
     @property
     def ratio(self) -> float:
         """Times the baseline's time."""
         return self.seconds / self.baseline_seconds
+
+    @property
+    def times(self) -> str:
+        """The ratio; of what is slower, how many times faster this is."""
+        if self.ratio < 0.1:
+            return f"1/{1 / self.ratio:,.0f} x"
+        return f"{self.ratio:,.1f} x"
 
     @property
     def figure(self) -> str:
@@ -57,7 +66,12 @@ def seconds_of(action: Callable[[], object], runs: int = 5) -> float:
 def table(measurements: Sequence[Measurement]) -> str:
     """The measurements as text, a line each."""
     rows = [("measured", "figure", "times", "baseline")]
-    rows += [(m.name, m.figure, f"{m.ratio:,.1f} x", m.baseline) for m in measurements]
+    rows += [(m.name, m.figure, m.times, m.baseline) for m in measurements]
+    rows += [
+        (f"{m.name}: compile first", f"{m.first_seconds:,.1f} s", "", "once for each installation")
+        for m in measurements
+        if m.first_seconds
+    ]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     return "\n".join(
         f"{name:<{widths[0]}}  {figure:>{widths[1]}}  {times:>{widths[2]}}  {baseline}"
@@ -73,8 +87,9 @@ def append_to_history(measurements: Sequence[Measurement], path: Path = HISTORY)
         "machine": platform.machine(),
         "cpus": os.cpu_count(),
         "figures": {
-            m.name: {"seconds": round(m.seconds, 6), "ratio": round(m.ratio, 3)}
+            m.name: {"seconds": round(m.seconds, 6), "ratio": float(f"{m.ratio:.4g}")}
             | ({m.unit: m.work} if m.work else {})
+            | ({"first": round(m.first_seconds, 1)} if m.first_seconds else {})
             for m in measurements
         },
     }

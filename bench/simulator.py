@@ -1,5 +1,9 @@
 """How fast the cycle simulator is: both controller policies, compiled against plain Python."""
 
+import os
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -16,7 +20,7 @@ PLAIN_SHARE = 100
 
 
 def pim_stream(device: Device) -> Iterator[str]:
-    """A GEMV as the controller of one channel sees it, without end: operands, rows, moves."""
+    """A GEMV as the controller of one group sees it, without end: operands, rows, moves."""
     row_bytes = device.columns * device.column_bytes
     row = 0
     while True:
@@ -29,6 +33,22 @@ def pim_stream(device: Device) -> Iterator[str]:
             )
             row += 1
         yield from (f"PIM_MV_SB {bank * BANK_BYTES:#x}" for bank in range(0, device.cores, 4))
+
+
+def compile_seconds(device: str) -> float:
+    """Seconds that a process without kept machine code takes more than one with it."""
+    script = (
+        "from pim_opt.devices import load_device; from pim_opt.sim.timing import simulate_trace;"
+        f"simulate_trace(['LD 0x0'], load_device('{device}'))"
+    )
+    times: list[float] = []
+    with TemporaryDirectory() as folder:
+        for _ in range(2):
+            started = time.perf_counter()
+            environment = os.environ | {"NUMBA_CACHE_DIR": folder}
+            subprocess.run([sys.executable, "-c", script], check=True, env=environment)
+            times.append(time.perf_counter() - started)
+    return times[0] - times[1]
 
 
 def command_rate(name: str, requests: int = 1_000_000) -> Measurement:
@@ -46,6 +66,7 @@ def command_rate(name: str, requests: int = 1_000_000) -> Measurement:
             seconds_of(lambda: simulate_trace(few, device, jit=False), 1) * PLAIN_SHARE,
             requests,
             "requests",
+            compile_seconds(name),
         )
 
 
