@@ -13,6 +13,7 @@ import numpy as np
 from pim_opt.cost.energy import energy_pj
 from pim_opt.cost.estimate import CycleParts, Estimate
 from pim_opt.cost.host_accesses import HostAccesses
+from pim_opt.cost.host_work import host_work
 from pim_opt.cost.mapping import Mapping
 from pim_opt.cost.nest import (
     Ints,
@@ -28,7 +29,6 @@ from pim_opt.cost.nest import (
 from pim_opt.cost.streams import pace_of, turn_cycles
 from pim_opt.cost.timings import nest_timings, refreshing_of
 from pim_opt.cost.transfers import TransferLoops
-from pim_opt.devices import Device
 from pim_opt.dialects.iteration import Contraction
 
 
@@ -168,7 +168,7 @@ def _sizes_by_group(mapping: Mapping) -> Counter[tuple[int, ...]]:
 
 
 def _commands(mapping: Mapping, from_dram: bool) -> dict[str, int]:
-    loops, host = loops_of(mapping), mapping.device.kernels.host
+    loops = loops_of(mapping)
     groups = _sizes_by_group(mapping).items()
 
     def on_all_groups(depth: int) -> int:
@@ -178,52 +178,29 @@ def _commands(mapping: Mapping, from_dram: bool) -> dict[str, int]:
         )
 
     loads, moves = loads_of(mapping), moves_of(mapping)
-    accesses = accesses_of(mapping, from_dram=from_dram)
-    written = accesses.written_columns
-    commands = {
-        loads.command: on_all_groups(mapping.load_depth) * loads.commands,
-        mapping.mode.multiply: on_all_groups(len(loops)) + _rows_for_results(mapping, written),
-        moves.command: on_all_groups(mapping.move_depth) * moves.commands,
-        host.write: written,
-    }
-    if from_dram:
-        commands[host.read] = accesses.read_columns
-    return commands
-
-
-def _rows_for_results(mapping: Mapping, written: int) -> int:
-    """Rows that multiplications open for the host to write results to, on all groups."""
-    if mapping.schedule.rows != "all":
-        return 0
-    device = mapping.device
-    in_row = device.groups * device.cores * device.columns
-    return min(written, device.groups) * -(-written // in_row)
+    commands = Counter(
+        {
+            loads.command: on_all_groups(mapping.load_depth) * loads.commands,
+            mapping.mode.multiply: on_all_groups(len(loops)),
+            moves.command: on_all_groups(mapping.move_depth) * moves.commands,
+        }
+    )
+    commands.update(_host_work(mapping, from_dram)[0])
+    return dict(commands)
 
 
 def _activations(mapping: Mapping, from_dram: bool) -> dict[str, int]:
     device, loops = mapping.device, loops_of(mapping)
-    multiply_opener, _ = device.row_commands(device.commands[mapping.mode.multiply].spans)
-    host_opener, _ = device.row_commands(())
+    opener, _ = device.row_commands(device.commands[mapping.mode.multiply].spans)
     rows = sum(
         number * rows_opened(loops, np.array(sizes, np.int64), device.columns)
         for sizes, number in _sizes_by_group(mapping).items()
     )
+    activations = Counter({opener: rows})
+    activations.update(_host_work(mapping, from_dram)[1])
+    return dict(activations)
+
+
+def _host_work(mapping: Mapping, from_dram: bool) -> tuple[dict[str, int], dict[str, int]]:
     accesses = accesses_of(mapping, from_dram=from_dram)
-    written = accesses.written_columns
-    by_host = 0
-    if from_dram:
-        by_host += _host_rows(device, accesses.read_columns)
-    if mapping.schedule.rows != "all":
-        by_host += _host_rows(device, written)
-    return {
-        multiply_opener: rows + _rows_for_results(mapping, written),
-        host_opener: by_host,
-    }
-
-
-def _host_rows(device: Device, columns: int) -> int:
-    """Rows, counted in every bank, that `columns` consecutive columns in host layout lie in."""
-    in_row = device.groups * device.cores * device.columns
-    whole, rest = divmod(columns, in_row)
-    banks = device.groups * device.cores
-    return whole * banks + min(rest, banks)
+    return host_work(accesses, mapping.mode, mapping.schedule.rows)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import cast
+from typing import Literal, cast
 
 from xdsl.dialects.builtin import (
     ArrayAttr,
@@ -79,10 +79,12 @@ class Remark:
 
     message: str
     place: Place | None
+    severity: Literal["remark", "warning"] = "remark"
+    """A warning speaks of something that is not as it should be, but can be left aside."""
 
     def __str__(self) -> str:
         where = "" if self.place is None else f"{self.place}: "
-        return f"{where}remark: {self.message}"
+        return f"{where}{self.severity}: {self.message}"
 
 
 _sink: ContextVar[Callable[[Remark], None] | None] = ContextVar("remark_sink", default=None)
@@ -93,6 +95,13 @@ def emit_remark(op: Operation, message: str) -> None:
     listener = _sink.get()
     if listener is not None:
         listener(Remark(message, place_of(op)))
+
+
+def emit_warning(place: Place | None, message: str) -> None:
+    """Warn whoever listens of something at a place; nobody listening, it is dropped."""
+    listener = _sink.get()
+    if listener is not None:
+        listener(Remark(message, place, "warning"))
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""A kernel's command program under some schedule, apart from the module that the kernel stands in."""
+"""A kernel's command program under some schedule, apart from the kernel's module."""
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp

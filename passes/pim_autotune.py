@@ -1,6 +1,8 @@
-"""Gives kernels the schedule that is best under the cost model."""
+"""Gives kernels the best schedule there is, by search and simulation."""
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
@@ -8,31 +10,15 @@ from xdsl.passes import ModulePass
 
 from pim_opt.dialects.diagnostics import DiagnosticError
 from pim_opt.dialects.pim import KernelOp, ScheduleAttr
-from pim_opt.passes.kernel_access import MATRIX, device_of, element_of, kernels
-from pim_opt.tune.contraction_tuner import TuningResult, tune_contraction
-
-
-def tune(kernel: KernelOp, keep: int) -> TuningResult:
-    """The best `keep` schedules of a kernel under the cost model.
-
-    Raises:
-        DiagnosticError: the device has no schedule for the kernel at all.
-    """
-    device = device_of(kernel)
-    lanes = device.column_elements(str(element_of(kernel.inputs[MATRIX])))
-    result = tune_contraction(
-        kernel.contraction, device, lanes, from_dram=kernel.origin.data == "dram", keep=keep
-    )
-    if not result.candidates:
-        raise DiagnosticError(
-            f'no schedule of kernel {kernel.label} fits device "{device.name}"', kernel
-        )
-    return result
+from pim_opt.dialects.schedule import Schedule
+from pim_opt.passes.kernel_access import kernels
+from pim_opt.passes.kernel_tuning import tune_kernel
+from pim_opt.passes.recorded_tuning import key_of, recalled, record_of, remember
 
 
 @dataclass(frozen=True)
 class PimAutotunePass(ModulePass):
-    """Write to every kernel that has no schedule the best one under the cost model.
+    """Write to every kernel that has no schedule the best one under the cost model and simulation.
 
         pim.kernel .. from "dram" {..}
 
@@ -40,15 +26,39 @@ class PimAutotunePass(ModulePass):
 
         pim.kernel .. from "dram" schedule <"n: channel 16, ..; order n k x n; x: multicast, double;
             y: sum(ba); rows: all"> {..}
+
+    1. The search keeps the `top-k` best schedules under the cost model.
+    2. With `confirm`, each is lowered and simulated, and so is the device's hand mapping; what the
+       device's controller would reorder against a data dependence is rejected, and the best of the
+       rest taken.
+    3. With `records`, what an earlier tuning found is taken instead, once it is verified.
     """
 
     name = "pim-autotune"
 
+    objective: Literal["latency", "energy", "edp"] = "latency"
+    """What to make small: cycles, picojoules, or their product."""
     top_k: int = 16
     """How many schedules the search keeps."""
+    confirm: bool = True
+    """Whether to simulate what the search keeps."""
+    records: str | None = None
+    """A file of JSON lines that tunings are recorded in; only confirmed ones are."""
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         for kernel in kernels(op):
             if kernel.schedule is None:
-                best = tune(kernel, self.top_k).candidates[0]
-                kernel.properties["schedule"] = ScheduleAttr(best.schedule)
+                kernel.properties["schedule"] = ScheduleAttr(self._choose(kernel))
+
+    def _choose(self, kernel: KernelOp) -> Schedule:
+        if self.top_k < 1:
+            raise DiagnosticError(f"top-k is {self.top_k}; expected at least 1", kernel)
+        path = None if self.records is None or not self.confirm else Path(self.records)
+        known = None if path is None else recalled(kernel, path, self.objective, self.top_k)
+        if known is not None:
+            return known[1].schedule
+        tuned = tune_kernel(kernel, self.objective, self.top_k, confirm=self.confirm)
+        if path is not None:
+            key = key_of(kernel)
+            remember(path, record_of(kernel, tuned, self.objective, self.top_k, key))
+        return tuned.best.schedule

@@ -86,7 +86,7 @@ class Failure(Exception):
 
 
 def from_remark(remark: Remark) -> Diagnostic:
-    return Diagnostic(Severity.REMARK, remark.message, remark.place)
+    return Diagnostic(Severity(remark.severity), remark.message, remark.place)
 
 
 def failure(message: str, place: Place | None = None, hint: str | None = None) -> Failure:

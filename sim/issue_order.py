@@ -78,7 +78,7 @@ class _Shapes:
     """How a device's commands look in a stream."""
 
     def __init__(self, device: Device) -> None:
-        self.names = tuple(device.commands)
+        self.names: tuple[str, ...] = tuple(device.commands)
         self.counts = [level.count for level in device.core_levels]
         self.weights = [prod(self.counts[i + 1 :]) for i in range(len(self.counts))]
         self.operands = max(len(command.operands) for command in device.commands.values())
@@ -135,9 +135,7 @@ def broken_order(program: ProgramOp, log: NDArray[Any], device: Device) -> Broke
     return _check_phases(device, written, phases, log["cycle"][position], shapes)
 
 
-def _program_stream(
-    program: ProgramOp, device: Device, shapes: _Shapes
-) -> tuple[_Stream, Ints]:
+def _program_stream(program: ProgramOp, device: Device, shapes: _Shapes) -> tuple[_Stream, Ints]:
     """The program's commands, and for each how many barriers of all groups come before it."""
     runs: list[Run] = []
     phase, phases = 0, [np.zeros(0, np.int64)]
@@ -219,21 +217,26 @@ class _Resource:
 
 def _resources(device: Device, commands: Ints, shapes: _Shapes) -> Iterator[_Resource]:
     """What commands of both sides share, the host's data left out."""
-    meanings = {n: device.meaning(name) for n in commands.tolist()
-                if device.commands[name := shapes.names[n]].meaning is not None}  # fmt: skip
+    names = {number: shapes.names[number] for number in commands.tolist()}
+    meanings = {
+        number: device.meaning(name)
+        for number, name in names.items()
+        if device.commands[name].meaning is not None
+    }
     for name in (COLUMN, *device.registers):
         on_it = {n: m for n, m in meanings.items() if _indices(m, name)}
         sets = [n for n, m in on_it.items() if any(_sets(a, name) for a in m.assigns)]
         uses = [n for n in on_it if n not in sets]
         if not sets or not uses:
             continue
-        entry = {n: _entry(device, shapes.names[n], m, name) for n, m in on_it.items()}
+        entry = {n: _entry(device, names[n], m, name) for n, m in on_it.items()}
+        known = {n: e for n, e in entry.items() if e is not None}
         yield _Resource(
             name,
             np.array(sets),
             np.array(uses),
-            {n: e for n, e in entry.items() if e is not None} if None not in entry.values() else None,
-            ~shapes.spanned[list(on_it)].any(axis=0),
+            known if len(known) == len(entry) else None,
+            np.asarray(~shapes.spanned[list(on_it)].any(axis=0)),
         )
 
 

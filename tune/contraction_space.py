@@ -149,6 +149,15 @@ class SpreadTable:
         """Multiplications of a core that has most to do, shape (n,)."""
         return self.rounds.prod(axis=1)
 
+    @property
+    def members(self) -> Ints:
+        """Shape (n, dims): members of all core levels that carry the dimension together."""
+        counts = np.array([level.count for level in self.space.device.core_levels])
+        dims = range(len(self.space.kernel.dims))
+        return np.stack(
+            [np.where(self.owners == dim, counts, 1).prod(axis=1) for dim in dims], axis=1
+        )
+
     def spread(self, row: int) -> Spread:
         """One row as a Spread."""
         core_levels = self.space.device.core_levels

@@ -7,31 +7,42 @@ from math import inf
 
 import numpy as np
 
-from pim_opt.cost.contraction import cycle_parts
-from pim_opt.cost.estimate import CycleParts
+from pim_opt.cost.contraction import estimate
+from pim_opt.cost.energy import energy_pj
+from pim_opt.cost.estimate import Estimate
 from pim_opt.cost.host_accesses import HostAccesses
+from pim_opt.cost.host_work import host_work
 from pim_opt.cost.mapping import Mapping
-from pim_opt.cost.nest import FirstRow, refresh_cycles
+from pim_opt.cost.nest import FirstRow
 from pim_opt.cost.timings import NestTimings, Refreshing, nest_timings, refreshing_of
 from pim_opt.devices import Device
 from pim_opt.devices.model import ContractionMode
 from pim_opt.dialects.iteration import Contraction
 from pim_opt.dialects.schedule import Schedule
 from pim_opt.tune.contraction_space import ContractionSpace, SpreadTable
+from pim_opt.tune.floors import (
+    WorkFloor,
+    floor_cycles,
+    floor_nest_pj,
+    with_refresh_floor,
+    work_floors,
+)
 from pim_opt.tune.nest_search import (
-    CYCLES,
     DOUBLE,
     LOAD_DEPTH,
     ORDER,
     OUTPUT_INNER,
     REDUCTION_INNER,
+    SCORE,
+    Distribution,
     Places,
     search_nests,
 )
+from pim_opt.tune.objectives import Energies, Objective, combined, energies
 from pim_opt.tune.variants import NestChoice, Variant, variants
 
 INDIFFERENCE = 0.5
-"""Cycles by which a schedule must be better to be of interest."""
+"""What a schedule's score must be better by to be of interest."""
 
 
 @dataclass(frozen=True)
@@ -39,13 +50,13 @@ class Candidate:
     """A schedule and what the model predicts for it."""
 
     schedule: Schedule
-    parts: CycleParts
+    estimate: Estimate
     score: float
-    """What the search ranked it by: its cycles, and a trifle for every command."""
+    """What the search ranked it by: the objective, and a trifle for every command."""
 
     @property
     def cycles(self) -> float:
-        return self.parts.cycles
+        return self.estimate.cycles
 
 
 @dataclass(frozen=True)
@@ -54,7 +65,7 @@ class TuningResult:
 
     candidates: tuple[Candidate, ...]
     priced: int
-    """Schedules whose cycles were computed."""
+    """Schedules whose score was computed."""
     pruned: int
     """Spreads and variants left out because their bound is no better than the last one kept."""
     seconds: float
@@ -68,57 +79,67 @@ class _Found:
     number: int
     variant: Variant = field(compare=False)
     choice: NestChoice = field(compare=False)
+    rows: str = field(compare=False)
 
 
-def floor_cycles(multiplications: int, t: NestTimings) -> float:
-    """A bound from below on the cycles of a nest with so many multiplications in a core.
+@dataclass(frozen=True)
+class _Around:
+    """The host's accesses around a nest, with one way to open the rows that it writes to."""
 
-    Multiplications follow each other at the device's rate; every full row of columns ends in a row
-    switch, which nothing but waiting for something else can hide; the first multiplication waits
-    for a load, and the last is followed by a move.
-    """
-    switches = -(-multiplications // t.columns) - 1
-    switch = t.close + t.reopen - t.multiply
-    return (multiplications - 1) * t.multiply + switches * switch + t.use + t.drain
+    rows: str
+    cycles: float
+    energy_pj: float
 
 
-def with_refresh_floor(cycles: float, multiplications: int, t: NestTimings, r: Refreshing) -> float:
-    """A bound from below on the time with refreshes of what takes `cycles` or more without.
+@dataclass(frozen=True)
+class _Spread:
+    """Bounds on a spread's schedules."""
 
-    A refresh costs its pause less the mean rest before the next multiplication, which is
-    sum(g^2) / 2T for gaps g in T cycles. All gaps but one at their least, the rests of T / period
-    refreshes gain at most (extra + c)^2 / (2 period) for `extra` cycles more, which is less than
-    these while extra is under two periods; from there on the extra cycles alone are the bound.
-    """
-    gained = (multiplications + 1) * t.multiply**2 / (2 * r.period)
-    return cycles + min(max(refresh_cycles(cycles, 0.0, r) - gained, 0.0), 2 * r.period)
+    multiplications: int
+    """Of a core that has most to do."""
+    cycles: float
+    """Of the nest, at least."""
+    work: WorkFloor
+    nest_pj: float
+    """Of multiplications and rows, at least."""
 
 
 class _Search:
     """One tuning under way."""
 
-    def __init__(self, space: ContractionSpace, keep: int, from_dram: bool) -> None:
+    def __init__(
+        self, space: ContractionSpace, keep: int, from_dram: bool, objective: Objective
+    ) -> None:
         self.space = space
         self.accesses = HostAccesses(space.kernel, space.device, space.lanes, from_dram)
         self.keep = keep
+        self.objective: Objective = objective
         self.heap: list[_Found] = []
         self.priced = 0
         self.pruned = 0
         self._known: dict[tuple[object, ...], Places | None] = {}
         self._first_rows: dict[str, FirstRow] = {}
-        self._around: dict[tuple[str, str | None], tuple[float, str]] = {}
+        self._around: dict[tuple[str, str | None], list[_Around]] = {}
 
     @property
     def enough(self) -> float:
-        """Cycles that are not better than the worst schedule kept, once enough are kept."""
+        """A score that is not better than the worst schedule kept, once enough are kept."""
         return inf if len(self.heap) < self.keep else -self.heap[0].badness - INDIFFERENCE
 
-    def around(self, variant: Variant) -> tuple[float, str]:
-        """Cycles of the host's accesses around the nest, and how these open rows."""
+    def around(self, variant: Variant) -> list[_Around]:
+        """The ways of the host's accesses around the nest that may lead to the best schedule."""
         key = (variant.mode.multiply, variant.sum_level)
         if key not in self._around:
-            self._around[key] = variant.around_cycles(self.accesses)
+            ways = [self._way(variant, rows) for rows in variant.ways_to_open]
+            if self.objective == "latency":
+                ways = [min(ways, key=lambda way: way.cycles)]
+            self._around[key] = ways
         return self._around[key]
+
+    def _way(self, variant: Variant, rows: str) -> _Around:
+        commands, activations = host_work(self.accesses, variant.mode, rows)
+        energy = energy_pj(self.space.device, commands, activations)
+        return _Around(rows, variant.around_cycles(self.accesses, rows), energy)
 
     def _places(self, variant: Variant) -> Places | None:
         """Where the variant's loads and moves go; None if the device cannot do it."""
@@ -134,34 +155,61 @@ class _Search:
 
     def table(self, mode: ContractionMode, table: SpreadTable) -> None:
         """Search all spreads over one lane dimension, those with the lowest bound first."""
-        t, r = nest_timings(self.space.device, mode), refreshing_of(self.space.device, mode)
-        multiplications = table.multiplications
-        order = np.argsort(multiplications, kind="stable")
+        device = self.space.device
+        t, r = nest_timings(device, mode), refreshing_of(device, mode)
+        multiplications, rounds = table.multiplications, work_floors(table)
+        pj = self._nest_energies(mode)
+        floors = combined(
+            self.objective,
+            floor_cycles(multiplications, t),
+            floor_nest_pj(rounds.prod(axis=1), pj, device.columns),
+        )
+        order = np.argsort(floors, kind="stable")
         for done, row in enumerate(order.tolist()):
-            number = int(multiplications[row])
-            floor = floor_cycles(number, t)
-            if with_refresh_floor(floor, number, t, r) >= self.enough:
+            if floors[row] >= self.enough:
                 self.pruned += len(order) - done
                 return
+            number = int(multiplications[row])
+            work = WorkFloor(tuple(rounds[row].tolist()))
+            bounds = _Spread(
+                number,
+                float(floor_cycles(number, t)),
+                work,
+                floor_nest_pj(work.multiplications, pj, device.columns),
+            )
             for variant in variants(self.space, mode, table.spread(row)):
-                self._variant(variant, number, floor, t, r)
+                self._variant(variant, bounds, t, r)
 
-    def _variant(
-        self, variant: Variant, multiplications: int, floor: float, t: NestTimings, r: Refreshing
-    ) -> None:
+    def _nest_energies(self, mode: ContractionMode) -> Energies:
+        """Energies of a mode; those of loads and moves are of one way of several."""
+        load, move = next(iter(mode.load.values())), next(iter(mode.move.values()))
+        return energies(self.space.device, load, mode.multiply, move)
+
+    def _variant(self, variant: Variant, bounds: _Spread, t: NestTimings, r: Refreshing) -> None:
         places = self._places(variant)
         if places is None:
             return
-        around, _ = self.around(variant)
-        # The first load and the last move are in nobody's shadow, nor are the host's accesses.
-        floor += places.load.first + places.move.first + around
-        if with_refresh_floor(floor, multiplications, t, r) >= self.enough:
-            self.pruned += 1
-            return
-        distribution = variant.distribution(places, self._first_row(variant.mode), around, r)
+        first_row = self._first_row(variant.mode)
+        for way in self.around(variant):
+            # The first load and the last move are in nobody's shadow, nor are the host's accesses.
+            cycles = bounds.cycles + places.load.first + places.move.first + way.cycles
+            cycles = with_refresh_floor(cycles, bounds.multiplications, t, r)
+            if self.objective == "latency" and cycles >= self.enough:
+                self.pruned += 1
+                continue
+            goal = variant.goal(self.objective, way.energy_pj)
+            d = variant.distribution(places, first_row, way.cycles, r, goal)
+            energy = way.energy_pj + bounds.nest_pj + bounds.work.transfers_pj(d)
+            if combined(self.objective, cycles, energy) >= self.enough:
+                self.pruned += 1
+                continue
+            self._nests(variant, way.rows, d, t)
+
+    def _nests(self, variant: Variant, rows: str, d: Distribution, t: NestTimings) -> None:
+        """Price the loop nests of a distribution and keep the best."""
         best = np.full((self.keep, 6), np.inf)
-        self.priced += search_nests(distribution, t, best, self.enough)
-        for row in best[np.isfinite(best[:, CYCLES])]:
+        self.priced += search_nests(d, t, best, self.enough)
+        for row in best[np.isfinite(best[:, SCORE])]:
             choice = NestChoice(
                 int(row[OUTPUT_INNER]),
                 int(row[REDUCTION_INNER]),
@@ -169,7 +217,7 @@ class _Search:
                 int(row[LOAD_DEPTH]),
                 bool(row[DOUBLE]),
             )
-            found = _Found(-float(row[CYCLES]), -self.priced, variant, choice)
+            found = _Found(-float(row[SCORE]), -self.priced, variant, choice, rows)
             if len(self.heap) < self.keep:
                 heapq.heappush(self.heap, found)
             elif found.badness > self.heap[0].badness:
@@ -177,7 +225,13 @@ class _Search:
 
 
 def tune_contraction(
-    kernel: Contraction, device: Device, lanes: int, *, from_dram: bool = True, keep: int = 16
+    kernel: Contraction,
+    device: Device,
+    lanes: int,
+    *,
+    from_dram: bool = True,
+    keep: int = 16,
+    objective: Objective = "latency",
 ) -> TuningResult:
     """The best schedules of a contraction under the cost model, proved by exhaustion.
 
@@ -187,23 +241,24 @@ def tune_contraction(
         lanes: elements in one DRAM column.
         from_dram: whether the vector starts in DRAM, in host layout; else the host has it.
         keep: how many schedules to return.
+        objective: what the best schedule has least of.
     """
     started = time.perf_counter()
     space = ContractionSpace(kernel, device, lanes)
-    search = _Search(space, keep, from_dram)
+    search = _Search(space, keep, from_dram, objective)
     for dim, mode in space.lane_dims():
         search.table(mode, space.spreads(dim))
     found = sorted(search.heap, key=lambda f: (-f.badness, f.number))
     return TuningResult(
-        tuple(_candidate(f, search.around(f.variant)[1], from_dram) for f in found),
+        tuple(_candidate(f, from_dram) for f in found),
         search.priced,
         search.pruned,
         time.perf_counter() - started,
     )
 
 
-def _candidate(found: _Found, rows: str, from_dram: bool) -> Candidate:
+def _candidate(found: _Found, from_dram: bool) -> Candidate:
     space = found.variant.space
-    schedule = found.variant.schedule(found.choice, rows)
+    schedule = found.variant.schedule(found.choice, found.rows)
     mapping = Mapping(space.kernel, schedule, space.device, space.lanes)
-    return Candidate(schedule, cycle_parts(mapping, from_dram=from_dram), -found.badness)
+    return Candidate(schedule, estimate(mapping, from_dram=from_dram), -found.badness)

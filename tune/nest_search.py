@@ -23,6 +23,7 @@ from pim_opt.cost.nest import (
 )
 from pim_opt.cost.streams import Pace
 from pim_opt.cost.timings import NestTimings, Refreshing
+from pim_opt.tune.objectives import Goal, NestWork, score
 
 Floats = NDArray[np.float64]
 
@@ -39,12 +40,12 @@ ORDERS = np.array(
 )
 """Orders of the outer and inner output loop (0, 1) and reduction loop (2, 3)."""
 
-CYCLES, OUTPUT_INNER, REDUCTION_INNER, ORDER, LOAD_DEPTH, DOUBLE = range(6)
+SCORE, OUTPUT_INNER, REDUCTION_INNER, ORDER, LOAD_DEPTH, DOUBLE = range(6)
 """Columns of a search's result."""
 
 
 TIE_BREAK = 1e-7
-"""Cycles that one command more counts as: less than any difference in time."""
+"""What one command more counts as: less than any difference in score."""
 
 
 class Places(NamedTuple):
@@ -84,6 +85,7 @@ class Distribution(NamedTuple):
     around_cycles: float
     """Of the host's accesses before and after the nest."""
     refreshing: Refreshing
+    goal: Goal
 
 
 @compiled
@@ -128,9 +130,9 @@ def _nest(d: Distribution, output_inner: int, reduction_inner: int, order: int) 
 
 @compiled
 def _keep(best: Floats, row: Floats) -> None:
-    """Insert a candidate into `best`, which stays sorted by cycles."""
+    """Insert a candidate into `best`, which stays sorted by score."""
     place = len(best)
-    while place > 0 and row[CYCLES] < best[place - 1, CYCLES]:
+    while place > 0 and row[SCORE] < best[place - 1, SCORE]:
         place -= 1
     if place < len(best):
         for i in range(len(best) - 1, place, -1):
@@ -179,9 +181,9 @@ def search_nests(d: Distribution, t: NestTimings, best: Floats, enough: float) -
     Args:
         d: the distribution.
         t: the device's timings.
-        best: shape (kept, 6), sorted by cycles; the best candidates are inserted. Its columns are
-            CYCLES to DOUBLE.
-        enough: cycles from which on a candidate is of no interest.
+        best: shape (kept, 6), sorted by score; the best candidates are inserted. Its columns are
+            SCORE to DOUBLE.
+        enough: score from which on a candidate is of no interest.
 
     Returns:
         How many candidates were priced.
@@ -210,15 +212,18 @@ def _total(
     depths: tuple[int, int],
     double: bool,
 ) -> float:
-    """Cycles of a kernel with this nest, and a trifle for every command of loads and moves."""
+    """The score of a kernel with this nest, and a trifle for every command of loads and moves."""
     loads = np.ceil(_needed(loops, d.in_vector, depths[0]) / d.load_lanes)
     moves = np.ceil(_needed(loops, d.in_result, depths[1]) / d.move_lanes)
     traffic = Traffic(d.places.load, loads, d.places.move, moves, d.places.turns)
     cycles = nest_cycles(loops, counts, depths[0], depths[1], double, traffic, d.first_row, t)
     total = cycles.multiply + cycles.rows + cycles.load + cycles.move + d.around_cycles
-    commands = counts.chunks * loads * d.places.load.places
-    commands += counts.rounds * moves * d.places.move.places
-    return total + refresh_cycles(total, cycles.rest, d.refreshing) + TIE_BREAK * commands
+    total += refresh_cycles(total, cycles.rest, d.refreshing)
+    work = NestWork(
+        depths[0], depths[1], loads * d.places.load.places, moves * d.places.move.places
+    )
+    result = score(d.goal, total, loops, d.sizes, work, t.columns)
+    return result + TIE_BREAK * (counts.chunks * work.loads + counts.rounds * work.moves)
 
 
 @compiled
@@ -250,13 +255,13 @@ def _price(
             depths = (load_depth, move_depth)
             counts = NestCounts(multiplications, chunks, rounds, rows)
             total = _total(d, t, loops, counts, depths, parts > 1)
-            limit = min(enough, best[len(best) - 1, CYCLES])
+            limit = min(enough, best[len(best) - 1, SCORE])
             if total < limit and not exact:
                 rows, exact = rows_opened(loops, d.sizes, t.columns), True
                 counts = NestCounts(multiplications, chunks, rounds, rows)
                 total = _total(d, t, loops, counts, depths, parts > 1)
             if total < limit:
-                row[CYCLES] = total
+                row[SCORE] = total
                 row[OUTPUT_INNER], row[REDUCTION_INNER], row[ORDER] = choice
                 row[LOAD_DEPTH], row[DOUBLE] = load_depth, parts > 1
                 _keep(best, row)

@@ -18,6 +18,7 @@ from pim_opt.dialects.placement import LOCAL, Piece, Placement
 from pim_opt.dialects.schedule import LANE, ROWS, TIME, Factor, Schedule, Split
 from pim_opt.tune.contraction_space import ContractionSpace, Spread
 from pim_opt.tune.nest_search import ORDERS, Distribution, Places
+from pim_opt.tune.objectives import OBJECTIVES, Goal, Objective, energies
 
 
 @dataclass(frozen=True)
@@ -152,14 +153,10 @@ class Variant:
         moves = self._places(self._move_command, self.sum_level)
         return Places(pace_of(loads), pace_of(moves), turns_of(loads, moves))
 
-    def around_cycles(self, accesses: HostAccesses) -> tuple[float, str]:
-        """Cycles of the host's accesses, and the better way to open rows for its writes."""
-        written = [
-            (accesses.write_cycles(self.mode, self._move_command, rows=rows), rows)
-            for rows in self.ways_to_open
-        ]
-        best, rows = min(written)
-        return accesses.read_cycles + best, rows
+    def around_cycles(self, accesses: HostAccesses, rows: str) -> float:
+        """Cycles of the host's accesses, whose writes find rows open as the schedule's `rows:`."""
+        written = accesses.write_cycles(self.mode, self._move_command, rows=rows)
+        return accesses.read_cycles + written
 
     @property
     def ways_to_open(self) -> tuple[str, ...]:
@@ -169,7 +166,12 @@ class Variant:
         return ROWS if len(spans) == len(device.core_levels) else ROWS[:1]
 
     def distribution(
-        self, places: Places, first_row: FirstRow, around_cycles: float, refreshing: Refreshing
+        self,
+        places: Places,
+        first_row: FirstRow,
+        around_cycles: float,
+        refreshing: Refreshing,
+        goal: Goal,
     ) -> Distribution:
         """What the search over time loops needs to know."""
         kernel, device, lanes = self.space.kernel, self.space.device, self.space.lanes
@@ -194,6 +196,24 @@ class Variant:
             first_row=first_row,
             around_cycles=around_cycles,
             refreshing=refreshing,
+            goal=goal,
+        )
+
+    def goal(self, objective: Objective, around_pj: float) -> Goal:
+        """What the search makes small; `around_pj` is the energy of the host's accesses."""
+        device, dims = self.space.device, range(len(self.space.kernel.dims))
+        one = energies(device, self.mode.load[self.travel], self.mode.multiply, self._move_command)
+        cores = [
+            prod(f.size for f in self.factors(dim) if f.levels != (device.group_level.short,))
+            * (self.space.lanes if dim == self.spread.lane_dim else 1)
+            for dim in dims
+        ]
+        return Goal(
+            OBJECTIVES.index(objective),
+            one,
+            around_pj,
+            np.array(self.spread.groups, np.int64),
+            np.array(cores, np.int64),
         )
 
     def schedule(self, choice: NestChoice, rows: str) -> Schedule:

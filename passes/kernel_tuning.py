@@ -1,0 +1,192 @@
+"""Tunes a kernel: the search's best schedules lowered, simulated, and the best one taken."""
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from pim_opt.cost.contraction import estimate
+from pim_opt.cost.energy import energy_pj
+from pim_opt.cost.estimate import Estimate
+from pim_opt.cost.mapping import Mapping
+from pim_opt.devices import Device
+from pim_opt.dialects.diagnostics import DiagnosticError
+from pim_opt.dialects.pim import KernelOp
+from pim_opt.dialects.schedule import Schedule, ScheduleError, check_covers
+from pim_opt.passes.kernel_access import MATRIX, device_of, element_of
+from pim_opt.passes.kernel_program import lowered
+from pim_opt.sim.issue_order import broken_order
+from pim_opt.sim.timing import Result, TimingError, simulate_program
+from pim_opt.tune.contraction_tuner import TuningResult, tune_contraction
+from pim_opt.tune.objectives import Objective, combined
+from pim_opt.tune.rule_of_thumb import rule_of_thumb
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A schedule of a kernel and what is known of it."""
+
+    schedule: Schedule
+    estimate: Estimate
+    result: Result | None = None
+    """What the cycle simulator says, without its log; None if it was not asked."""
+    energy_pj: float = 0.0
+    """Of the commands that the simulator issued, or of the estimate."""
+    rejected: str | None = None
+    """Why the device cannot run it, found by simulation."""
+
+    @property
+    def cycles(self) -> float:
+        """Simulated, or else predicted."""
+        return self.estimate.cycles if self.result is None else self.result.cycles
+
+    def score(self, objective: Objective) -> float:
+        """The less, the better."""
+        return combined(objective, self.cycles, self.energy_pj)
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """The outcome of tuning one kernel."""
+
+    choices: tuple[Choice, ...]
+    """Schedules that the device can run, best first."""
+    rejected: tuple[Choice, ...]
+    baseline: Choice | None
+    """The device's hand mapping, whether it can run or not; None where it has none."""
+    search: TuningResult
+    seconds: float
+
+    @property
+    def best(self) -> Choice:
+        return self.choices[0]
+
+
+def _lanes(kernel: KernelOp, device: Device) -> int:
+    return device.column_elements(str(element_of(kernel.inputs[MATRIX])))
+
+
+def from_dram(kernel: KernelOp) -> bool:
+    """Whether the kernel's vector starts in DRAM; else the host has it."""
+    return kernel.origin.data == "dram"
+
+
+def predicted(kernel: KernelOp, schedule: Schedule) -> Choice:
+    """What the cost model says of a schedule.
+
+    Raises:
+        DiagnosticError: the schedule does not fit the kernel or its device.
+    """
+    device = device_of(kernel)
+    try:
+        check_covers(schedule, kernel.contraction)
+        mapping = Mapping(kernel.contraction, schedule, device, _lanes(kernel, device))
+    except ScheduleError as error:
+        raise DiagnosticError(f"schedule of kernel {kernel.label}: {error}", kernel) from error
+    found = estimate(mapping, from_dram=from_dram(kernel))
+    return Choice(schedule, found, energy_pj=found.energy_pj)
+
+
+def simulated(kernel: KernelOp, choice: Choice) -> Choice:
+    """The choice with what the cycle simulator says of its program.
+
+    Raises:
+        DiagnosticError: the kernel's operands do not fit the device.
+    """
+    device = device_of(kernel)
+    module, program = lowered(kernel, choice.schedule)
+    reorders = device.controller.policy == "fr-fcfs"
+    try:
+        result = simulate_program(program, device, log=reorders)
+    except TimingError as error:
+        return replace(choice, rejected=str(error))
+    broken = None
+    if result.log is not None:
+        broken = broken_order(program, result.log, device)
+    module.erase()
+    return replace(
+        choice,
+        result=replace(result, log=None),
+        energy_pj=issued_energy_pj(result, device),
+        rejected=None if broken is None else str(broken),
+    )
+
+
+def issued_energy_pj(result: Result, device: Device) -> float:
+    """Picojoules of all commands that the simulator issued."""
+    rows = {name: n for name, n in result.commands.items() if device.commands[name].opens}
+    return energy_pj(device, result.commands, rows)
+
+
+def baseline(kernel: KernelOp) -> Schedule | None:
+    """The device's hand mapping of a kernel; None if it has none."""
+    device = device_of(kernel)
+    try:
+        return rule_of_thumb(kernel.contraction, device, _lanes(kernel, device))
+    except ScheduleError:
+        return None
+
+
+def search(kernel: KernelOp, objective: Objective, keep: int) -> TuningResult:
+    """The best `keep` schedules of a kernel under the cost model.
+
+    Raises:
+        DiagnosticError: the device has no schedule for the kernel at all.
+    """
+    device = device_of(kernel)
+    result = tune_contraction(
+        kernel.contraction,
+        device,
+        _lanes(kernel, device),
+        from_dram=from_dram(kernel),
+        keep=keep,
+        objective=objective,
+    )
+    if not result.candidates:
+        raise DiagnosticError(
+            f'no schedule of kernel {kernel.label} fits device "{device.name}"', kernel
+        )
+    return result
+
+
+def tune_kernel(
+    kernel: KernelOp, objective: Objective = "latency", top_k: int = 16, *, confirm: bool = True
+) -> Tuned:
+    """Tune a kernel that is not distributed yet.
+
+    Args:
+        kernel: on a device; a schedule that it may have is not looked at.
+        objective: what the best schedule has least of.
+        top_k: schedules that the search keeps.
+        confirm: whether to simulate these and the device's hand mapping, and take the best that the
+            device can run; else the model's word is taken.
+
+    Raises:
+        DiagnosticError: there is no schedule that the device can run.
+    """
+    started = time.perf_counter()
+    found = search(kernel, objective, top_k)
+    choices = [
+        Choice(c.schedule, c.estimate, energy_pj=c.estimate.energy_pj) for c in found.candidates
+    ]
+    hand = baseline(kernel)
+    hand_choice = None if hand is None else predicted(kernel, hand)
+    if confirm:
+        hand_choice = None if hand_choice is None else simulated(kernel, hand_choice)
+        choices = [simulated(kernel, c) for c in choices if c.schedule != hand]
+    candidates = [*choices, *([] if hand_choice is None else [hand_choice])]
+    able = sorted((c for c in candidates if c.rejected is None), key=lambda c: c.score(objective))
+    rejected = tuple(c for c in candidates if c.rejected is not None)
+    if not able:
+        raise _none_runs(kernel, rejected)
+    seconds = time.perf_counter() - started
+    return Tuned(tuple(able), rejected, hand_choice, found, seconds)
+
+
+def _none_runs(kernel: KernelOp, rejected: Iterable[Choice]) -> DiagnosticError:
+    first = next(iter(rejected))
+    return DiagnosticError(
+        f'device "{kernel.device.data}" can run none of the best schedules of kernel'
+        f" {kernel.label}; '{first.schedule}': {first.rejected}",
+        kernel,
+        hint="name a schedule, or let the search keep more (top-k)",
+    )

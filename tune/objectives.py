@@ -1,0 +1,130 @@
+"""What the tuner makes small: time, energy, or their product; and bounds on what it can reach.
+
+A schedule's energy is linear in the numbers of its commands, so the search counts these on all
+groups and weighs them. Groups that have a whole share of a dimension count alike, and at most one
+group along each dimension has less than that.
+"""
+
+from typing import Any, Literal, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pim_opt.cost.energy import energy_pj
+from pim_opt.cost.jit import compiled
+from pim_opt.cost.nest import Ints, rows_opened, valid_iterations
+from pim_opt.devices import Device
+
+Objective = Literal["latency", "energy", "edp"]
+OBJECTIVES: tuple[Objective, ...] = ("latency", "energy", "edp")
+"""Cycles, picojoules, and the product of the two."""
+
+_Number = TypeVar("_Number", float, NDArray[Any])
+"""A number, or an array of them."""
+
+LATENCY, ENERGY, EDP = range(3)
+"""Numbers of OBJECTIVES, for compiled code."""
+
+CYCLES_BREAK_TIES = 1e-7
+"""Picojoules that a cycle counts as where energy alone is made small."""
+
+
+class Energies(NamedTuple):
+    """Picojoules of one command each, on one group."""
+
+    load: float
+    multiply: float
+    move: float
+    row: float
+    """Opening a row for multiplications."""
+
+
+class Goal(NamedTuple):
+    """The objective, with what the energy of a distribution's schedules depends on."""
+
+    objective: int
+    energies: Energies
+    around_pj: float
+    """Energy of the host's accesses before and after the nest."""
+    groups: Ints
+    """Per dimension, how many groups share it."""
+    core_points: Ints
+    """Per dimension, how many points one round takes on all cores of a group."""
+
+
+class NestWork(NamedTuple):
+    """Commands of one load and one move of a nest, and the loops around them."""
+
+    load_depth: int
+    move_depth: int
+    loads: float
+    moves: float
+
+
+def energies(device: Device, load: str, multiply: str, move: str) -> Energies:
+    """Picojoules of each command of a nest, and of a row that multiplications open."""
+    opener, _ = device.row_commands(device.commands[multiply].spans)
+
+    def one(command: str) -> float:
+        return energy_pj(device, {command: 1}, {})
+
+    row = energy_pj(device, {}, {opener: 1})
+    return Energies(one(load), one(multiply), one(move), row)
+
+
+@compiled
+def nest_energy(goal: Goal, loops: Ints, sizes: Ints, work: NestWork, columns: int) -> float:
+    """Picojoules of a nest on all groups.
+
+    Args:
+        goal: with the energies of commands.
+        loops: shape (loops, 3): dimension, iterations and stride of each loop, outermost first.
+        sizes: of all dimensions.
+        work: commands of a load and a move.
+        columns: of a row.
+    """
+    shares = goal.core_points.copy()
+    for i in range(len(loops)):
+        shares[loops[i, 0]] *= loops[i, 1]
+    e, total = goal.energies, 0.0
+    own = np.empty(len(sizes), np.int64)
+    for kind in range(1 << len(sizes)):
+        number = 1
+        for dim in range(len(sizes)):
+            whole = min(goal.groups[dim], sizes[dim] // shares[dim])
+            rest = sizes[dim] - whole * shares[dim]
+            if kind >> dim & 1:
+                number *= 1 if whole < goal.groups[dim] and rest > 0 else 0
+                own[dim] = rest
+            else:
+                number *= whole
+                own[dim] = shares[dim]
+        if number > 0:
+            one = e.multiply * valid_iterations(loops, own, len(loops))
+            one += e.row * rows_opened(loops, own, columns)
+            one += e.load * work.loads * valid_iterations(loops, own, work.load_depth)
+            one += e.move * work.moves * valid_iterations(loops, own, work.move_depth)
+            total += number * one
+    return total
+
+
+@compiled
+def score(
+    goal: Goal, cycles: float, loops: Ints, sizes: Ints, work: NestWork, columns: int
+) -> float:
+    """What a schedule is ranked by: the less, the better."""
+    if goal.objective == LATENCY:
+        return cycles
+    energy = goal.around_pj + nest_energy(goal, loops, sizes, work, columns)
+    return energy + CYCLES_BREAK_TIES * cycles if goal.objective == ENERGY else energy * cycles
+
+
+def combined(objective: Objective, cycles: _Number, energy: _Number) -> _Number:
+    """The objective of a time in cycles and an energy in picojoules; bounds give a bound."""
+    match objective:
+        case "latency":
+            return cycles
+        case "energy":
+            return energy
+        case "edp":
+            return cycles * energy
