@@ -11,16 +11,19 @@ if TYPE_CHECKING:
     from pim_opt.api import Compiled, KernelReport, RunReport, compile, run
     from pim_opt.devices import Device, load_device
     from pim_opt.simulate import simulate
+    from pim_opt.tuning import TuneReport, tune
 
 __all__ = [
     "Compiled",
     "Device",
     "KernelReport",
     "RunReport",
+    "TuneReport",
     "compile",
     "load_device",
     "run",
     "simulate",
+    "tune",
 ]
 
 
@@ -30,5 +33,11 @@ def __getattr__(name: str) -> Any:
 
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    homes = {"Device": "devices", "load_device": "devices", "simulate": "simulate"}
+    homes = {
+        "Device": "devices",
+        "TuneReport": "tuning",
+        "load_device": "devices",
+        "simulate": "simulate",
+        "tune": "tuning",
+    }
     return getattr(importlib.import_module(f"pim_opt.{homes.get(name, 'api')}"), name)

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Operation
 
 from pim_opt.cost.floor import contraction_floor_cycles
-from pim_opt.devices import load_device
+from pim_opt.devices import Device, load_device
 from pim_opt.diagnostics import (
     Diagnostic,
     diagnosed,
@@ -33,6 +33,7 @@ from pim_opt.passes.kernel_access import device_named, element_of, kernels, mapp
 from pim_opt.pipeline_spec import OptionSpec, PassSpec
 from pim_opt.sim.evaluate import Evaluator
 from pim_opt.sim.functional import Execution
+from pim_opt.sim.issue_order import broken_order
 from pim_opt.sim.levels import PimLevels
 from pim_opt.sim.semantics import (
     deviation,
@@ -104,6 +105,8 @@ class RunReport:
     tolerance: float
     """What rounding allows `max_abs_error` to be."""
     ok: bool
+    order_kept: bool
+    """Whether commands issue in an order that keeps all dependences, where the device reorders."""
     results: tuple[Array, ...] = field(repr=False)
     remarks: tuple[Diagnostic, ...] = ()
 
@@ -139,6 +142,9 @@ def compile(
     schedule: str | None = None,
     narrow_to: str | None = None,
     inputs: str = "dram",
+    opt: int = 1,
+    objective: str = "latency",
+    records: Path | None = None,
 ) -> Compiled:
     """Compile a module: what the device can run becomes command programs.
 
@@ -148,6 +154,10 @@ def compile(
         schedule: one line of text for all kernels; by default the device's hand mapping.
         narrow_to: element type that f32 contractions may be rounded to, "f16" say.
         inputs: where streamed operands start: "dram" (host layout) or "host".
+        opt: how schedules are chosen that are not given: 1 by rule of thumb, 2 the best under the
+            cost model, 3 the best of these by simulation.
+        objective: what the best schedule has least of: "latency", "energy" or "edp".
+        records: a file that remembers what tuning with opt 3 finds.
 
     Raises:
         Failure: whatever is wrong with source, device or schedule, with its place.
@@ -157,17 +167,36 @@ def compile(
     module = original.clone()
     with diagnosed(name):
         device_named(device)
-    given = {"device": device, "schedule": schedule, "narrow_to": narrow_to, "inputs": inputs}
-    options = {k: OptionSpec(v, 0, quoted=True) for k, v in given.items() if v is not None}
-    specs = [PassSpec("mlir", {}, 0)] if mlir_bridge.available() else []
-    specs += expand([PassSpec("pim-compile", options, 0)], "")
     remarks: list[Diagnostic] = []
     with diagnosed(name), remarks_to(lambda remark: remarks.append(from_remark(remark))):
+        specs = compile_passes(
+            device=device,
+            schedule=schedule,
+            narrow_to=narrow_to,
+            inputs=inputs,
+            opt=str(opt),
+            objective=objective,
+            records=None if records is None else str(records),
+        )
         for spec in specs:
             make_pass(spec, "").apply(context, module)
             verify(module, name)
         reports = tuple(_kernel_report(kernel) for kernel in kernels(module))
     return Compiled(module, original, context, device, reports, _host_ops(module), tuple(remarks))
+
+
+def compile_passes(**options: str | None) -> list[PassSpec]:
+    """The passes of pim-compile, after MLIR's own where its bindings are installed.
+
+    Args:
+        options: of pim-compile; None is not given.
+
+    Raises:
+        PipelineError: a value that the pipeline does not know.
+    """
+    given = {k: OptionSpec(v, 0, quoted=True) for k, v in options.items() if v is not None}
+    specs = [PassSpec("mlir", {}, 0)] if mlir_bridge.available() else []
+    return specs + expand([PassSpec("pim-compile", given, 0)], "")
 
 
 def _kernel_report(kernel: KernelOp) -> KernelReport:
@@ -266,6 +295,7 @@ def run(
         max((e / s for e, s in zip(errors, scale, strict=True) if s), default=0.0),
         allowed[worst],
         all(error <= limit for error, limit in zip(errors, allowed, strict=True)),
+        _reorders(load_device(compiled.device)),
         tuple(results),
         compiled.remarks,
     )
@@ -293,18 +323,35 @@ def _timing(compiled: Compiled) -> dict[str, Result]:
     """Per kernel what its program takes.
 
     Raises:
-        Failure: a program never ends.
+        Failure: a program never ends, or the device issues it against a dependence.
     """
     device = load_device(compiled.device)
     found: dict[str, Result] = {}
     for kernel in kernels(compiled.module):
         programs = [op for op in kernel.body.walk() if isinstance(op, ProgramOp)]
-        try:
-            results = [simulate_program(program, device) for program in programs]
-        except TimingError as error:
-            raise failure(f"kernel '{kernel.label.data}': {error}") from error
+        results = [_timed(kernel, program, device) for program in programs]
         found[kernel.label.data] = one_after_the_other(results)
     return found
+
+
+def _reorders(device: Device) -> bool:
+    return device.controller.policy == "fr-fcfs"
+
+
+def _timed(kernel: KernelOp, program: ProgramOp, device: Device) -> Result:
+    try:
+        result = simulate_program(program, device, log=_reorders(device))
+    except TimingError as error:
+        raise failure(f"kernel '{kernel.label.data}': {error}", place_of(kernel)) from error
+    broken = None if result.log is None else broken_order(program, result.log, device)
+    if broken is not None:
+        raise failure(
+            f"kernel '{kernel.label.data}': device \"{device.name}\" reorders commands against a"
+            f" dependence: {broken}",
+            place_of(kernel),
+            "choose another schedule, or leave the choice to -O3, which takes none of these",
+        )
+    return replace(result, log=None)
 
 
 def _with_execution(kernel: KernelReport, execution: Execution, timing: Result) -> KernelReport:

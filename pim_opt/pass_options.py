@@ -85,16 +85,20 @@ def expand(specs: Sequence[PassSpec], text: str) -> list[PassSpec]:
     """The passes of a pipeline, named pipelines replaced by what they stand for.
 
     Raises:
-        PipelineError: an unknown name, or an unknown option of a named pipeline.
+        PipelineError: an unknown name, or an unknown option of a named pipeline or a wrong value.
     """
     result: list[PassSpec] = []
     for spec in specs:
         if spec.name in PIPELINES:
             make, options = PIPELINES[spec.name]
             _check_options(spec, options, text)
-            result += [
-                PassSpec(inner.name, inner.options, spec.offset) for inner in make(spec.options)
-            ]
+            try:
+                inside = make(spec.options)
+            except ValueError as error:
+                raise PipelineError(
+                    f"pipeline '{spec.name}': {error}", text, spec.offset
+                ) from error
+            result += [PassSpec(inner.name, inner.options, spec.offset) for inner in inside]
         elif spec.name in PASSES or spec.name in UPSTREAM_PASSES:
             result.append(spec)
         else:

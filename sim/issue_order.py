@@ -217,7 +217,8 @@ class _Resource:
 
 def _resources(device: Device, commands: Ints, shapes: _Shapes) -> Iterator[_Resource]:
     """What commands of both sides share, the host's data left out."""
-    names = {number: shapes.names[number] for number in commands.tolist()}
+    numbers: list[int] = commands.tolist()
+    names = {number: shapes.names[number] for number in numbers}
     meanings = {
         number: device.meaning(name)
         for number, name in names.items()

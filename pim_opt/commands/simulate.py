@@ -5,11 +5,26 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pim_opt.commands.options import add_compile_options, compile_arguments
+
 if TYPE_CHECKING:
     from pim_opt.sim.timing import Result
 
 
-def simulate_command(options: argparse.Namespace) -> int:
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "files", nargs="+", metavar="FILE", help="a trace, or MLIR (.mlir): programs, or compiled"
+    )
+    parser.add_argument(
+        "--device", help="name or file (default: that of the programs, else attacc)"
+    )
+    add_compile_options(parser)
+    parser.add_argument(
+        "--timeline", metavar="OUT.json", help="write the commands as a Chrome trace (Perfetto)"
+    )
+
+
+def execute(options: argparse.Namespace) -> int:
     """Time the files, one after the other; the text or JSON of each is printed when it is done.
 
     Raises:
@@ -26,9 +41,7 @@ def simulate_command(options: argparse.Namespace) -> int:
             Path(file),
             device=options.device,
             log=options.timeline is not None,
-            schedule=options.schedule,
-            narrow_to=options.narrow_to,
-            inputs=options.inputs,
+            **compile_arguments(options),
         )
         print(json.dumps(result.as_json()) if options.json else result_text(file, result))
         if options.timeline is not None:

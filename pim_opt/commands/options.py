@@ -1,0 +1,92 @@
+"""Options that several subcommands have."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pim_opt.diagnostics import Diagnostic
+
+OBJECTIVES = ("latency", "energy", "edp")
+
+
+def add_json_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="as JSON on one line")
+
+
+def add_import_options(parser: argparse.ArgumentParser) -> None:
+    """How a module is read and what of it is offloaded."""
+    parser.add_argument(
+        "--narrow-to",
+        choices=("f16", "bf16"),
+        help="round f32 contractions to this type, so that they can be offloaded",
+    )
+    parser.add_argument(
+        "--inputs",
+        choices=("dram", "host"),
+        default="dram",
+        help="where streamed operands start (default: dram)",
+    )
+
+
+def add_record_options(parser: argparse.ArgumentParser) -> None:
+    """Where tunings are remembered."""
+    records = parser.add_mutually_exclusive_group()
+    records.add_argument(
+        "--records",
+        type=Path,
+        metavar="FILE",
+        default=default_records(),
+        help="remembers what tuning found (default: %(default)s)",
+    )
+    records.add_argument(
+        "--no-records", dest="records", action="store_const", const=None, help="remember nothing"
+    )
+
+
+def add_compile_options(parser: argparse.ArgumentParser) -> None:
+    """How a module is compiled."""
+    parser.add_argument("--schedule", help="one line of text, or 'baseline'; by default -O decides")
+    parser.add_argument(
+        "-O",
+        dest="opt",
+        type=int,
+        choices=(1, 2, 3),
+        default=3,
+        help="schedules by rule of thumb (1), by cost model (2), by model and simulation (3)",
+    )
+    add_objective_option(parser)
+    add_import_options(parser)
+    add_record_options(parser)
+    add_json_option(parser)
+
+
+def add_objective_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--objective",
+        choices=OBJECTIVES,
+        default="latency",
+        help="what the best schedule has least of (default: latency)",
+    )
+
+
+def compile_arguments(options: argparse.Namespace) -> dict[str, Any]:
+    """What `pim_opt.compile` takes, the device left out."""
+    names = ("schedule", "narrow_to", "inputs", "opt", "objective", "records")
+    return {name: getattr(options, name) for name in names}
+
+
+def default_records() -> Path:
+    """The file that remembers tunings, in the user's data directory."""
+    home = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return Path(home) / "pim-opt" / "tuning.jsonl"
+
+
+def show_remarks(remarks: "Sequence[Diagnostic]", file: str | None = None) -> None:
+    """Print remarks and warnings where errors go."""
+    sources = {} if file is None else {file: Path(file).read_text(encoding="utf-8")}
+    for remark in remarks:
+        print(remark.render(sources), file=sys.stderr)

@@ -1,0 +1,321 @@
+"""Tuning as a library: the best schedule of each kernel of a module, or of one by its shape."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TextIO
+
+from xdsl.dialects.builtin import ModuleOp
+
+from pim_opt.api import compile_passes, read_module
+from pim_opt.cost.bound import Bound, contraction_bound
+from pim_opt.cost.floor import contraction_floor_cycles
+from pim_opt.diagnostics import diagnosed, failure, verify
+from pim_opt.dialects.diagnostics import DiagnosticError
+from pim_opt.dialects.pim import DistributeOp, KernelOp, ProgramOp
+from pim_opt.dialects.schedule import Schedule, ScheduleError, parse_schedule
+from pim_opt.kinds import KINDS, kernel_text
+from pim_opt.parsing import make_context
+from pim_opt.pass_options import make_pass
+from pim_opt.passes.kernel_access import MATRIX, device_named, device_of, element_of, kernels
+from pim_opt.passes.kernel_program import lowered
+from pim_opt.passes.kernel_tuning import Choice, baseline, predicted, simulated, tune_kernel
+from pim_opt.passes.recorded_tuning import key_of, recalled, record_of, remember
+from pim_opt.targets import print_trace
+from pim_opt.tune.objectives import Objective
+
+BASELINE = "baseline"
+"""In place of a schedule: the device's hand mapping."""
+
+
+@dataclass(frozen=True)
+class TuneReport:
+    """The best schedule of a kernel, and how good it is."""
+
+    kind: str
+    """As named on a command line, or "contraction" for a kernel of a file."""
+    name: str
+    shape: dict[str, int]
+    """Sizes as the kind lists them, or by loop dimension."""
+    device: str
+    objective: Objective
+    best: Choice
+    baseline: Choice | None
+    """The device's hand mapping; None where it has none."""
+    others: tuple[Choice, ...]
+    """The other schedules that were looked at, best first."""
+    rejected: int
+    """Schedules that the device's controller would reorder against a dependence."""
+    floor_cycles: int
+    """Cycles that the multiplications take at best, on all cores at once."""
+    bound: Bound
+    """That, and what else no schedule gets around."""
+    candidates: int
+    """Schedules that the search priced; 1 for a schedule that was given."""
+    pruned: int
+    seconds: float
+    recorded: bool
+    """Whether the schedule comes from the record of an earlier tuning."""
+    kernel: KernelOp = field(repr=False)
+
+    @property
+    def schedule(self) -> str:
+        return str(self.best.schedule)
+
+    @property
+    def simulated_cycles(self) -> int | None:
+        return None if self.best.result is None else self.best.result.cycles
+
+    @property
+    def baseline_cycles(self) -> int | None:
+        hand = self.baseline
+        return None if hand is None or hand.result is None else hand.result.cycles
+
+    @property
+    def breakdown(self) -> dict[str, dict[str, float]]:
+        """Cycles by cause, of the model and of the simulator."""
+        result = self.best.result
+        parts = {name: round(c, 1) for name, c in self.best.estimate.parts.as_dict().items()}
+        return {"model": parts, "simulated": {} if result is None else dict(result.breakdown)}
+
+    def as_json(self) -> dict[str, object]:
+        """The report, ready for json.dumps."""
+        return {
+            "kind": self.kind,
+            "shape": self.shape,
+            "device": self.device,
+            "schedule": self.schedule,
+            "predicted_cycles": round(self.best.estimate.cycles, 1),
+            "simulated_cycles": self.simulated_cycles,
+            "floor_cycles": self.floor_cycles,
+            "baseline_cycles": self.baseline_cycles,
+            "candidates": self.candidates,
+            "pruned": self.pruned,
+            "seconds": round(self.seconds, 3),
+            "breakdown": self.breakdown,
+            "name": self.name,
+            "objective": self.objective,
+            "energy_pj": round(self.best.energy_pj, 1),
+            "rejected": self.rejected,
+            "recorded": self.recorded,
+        }
+
+    def write_trace(self, output: TextIO) -> None:
+        """Write the requests of the best schedule in the reference trace format."""
+        module, _ = lowered(self.kernel, self.best.schedule)
+        print_trace(module, output)
+
+
+@dataclass(frozen=True)
+class _Request:
+    """What is asked of every kernel."""
+
+    objective: Objective
+    top_k: int
+    schedule: str | None
+    records: Path | None
+
+
+def tune(
+    source: str | Path | ModuleOp,
+    *,
+    shape: Sequence[int] | None = None,
+    device: str = "attacc",
+    objective: Objective = "latency",
+    inputs: str = "dram",
+    narrow_to: str | None = None,
+    schedule: str | None = None,
+    top_k: int = 16,
+    records: Path | None = None,
+) -> tuple[TuneReport, ...]:
+    """Find the best schedule of every kernel, or evaluate one that is given.
+
+    Args:
+        source: a kind of kernel if `shape` is given; else a path, MLIR text, or a module.
+        shape: sizes of the kind.
+        device: a known device's name, or the path of a device file.
+        objective: what the best schedule has least of.
+        inputs: where streamed operands start: "dram" (host layout) or "host".
+        narrow_to: element type that f32 contractions may be rounded to, "f16" say.
+        schedule: one line of text, or "baseline", to be evaluated in place of a search.
+        top_k: schedules that the search keeps for simulation.
+        records: a file that remembers what tunings found.
+
+    Raises:
+        Failure: what is wrong with source, device or schedule, with its place; or nothing to tune.
+    """
+    return tuple(
+        tune_each(
+            source,
+            shape=shape,
+            device=device,
+            objective=objective,
+            inputs=inputs,
+            narrow_to=narrow_to,
+            schedule=schedule,
+            top_k=top_k,
+            records=records,
+        )
+    )
+
+
+def tune_each(
+    source: str | Path | ModuleOp,
+    *,
+    shape: Sequence[int] | None = None,
+    device: str = "attacc",
+    objective: Objective = "latency",
+    inputs: str = "dram",
+    narrow_to: str | None = None,
+    schedule: str | None = None,
+    top_k: int = 16,
+    records: Path | None = None,
+) -> Iterator[TuneReport]:
+    """The reports of `tune`, each as soon as it is there."""
+    if top_k < 1:
+        raise failure(f"top-k is {top_k}; expected at least 1")
+    sizes = None if shape is None else _sizes(source, shape)
+    text = source if shape is None else kernel_text(str(source), shape)
+    found, name = _outlined(text, device=device, inputs=inputs, narrow_to=narrow_to)
+    request = _Request(objective, top_k, schedule, records)
+    for kernel in found:
+        with diagnosed(name):
+            report = _tuned(kernel, str(source) if sizes is not None else None, sizes, request)
+        yield report
+
+
+def _sizes(source: str | Path | ModuleOp, shape: Sequence[int]) -> dict[str, int]:
+    """The shape's sizes by name.
+
+    Raises:
+        Failure: unknown kind, or a shape that does not fit it.
+    """
+    try:
+        kernel_text(str(source), shape)
+    except ValueError as error:
+        raise failure(str(error)) from error
+    return dict(zip(KINDS[str(source)].sizes, shape, strict=True))
+
+
+def _outlined(
+    source: str | Path | ModuleOp, *, device: str, inputs: str, narrow_to: str | None
+) -> tuple[tuple[KernelOp, ...], str]:
+    """The kernels of a module, not scheduled yet, and the module's name for messages.
+
+    Raises:
+        Failure: the source cannot be read, or nothing of it can be offloaded.
+    """
+    context = make_context()
+    module, name = read_module(source, context)
+    module = module.clone()
+    with diagnosed(name):
+        device_named(device)
+        for spec in compile_passes(device=device, inputs=inputs, narrow_to=narrow_to):
+            make_pass(spec, "").apply(context, module)
+            verify(module, name)
+            if spec.name == "pim-outline":
+                break
+        found = kernels(module)
+        if not found:
+            raise DiagnosticError("nothing to tune: no kernel of the module can be offloaded")
+        for kernel in found:
+            if any(isinstance(op, (DistributeOp, ProgramOp)) for op in kernel.body.walk()):
+                raise DiagnosticError(f"kernel {kernel.label} is distributed already", kernel)
+    return found, name
+
+
+def _tuned(
+    kernel: KernelOp, kind: str | None, sizes: Mapping[str, int] | None, request: _Request
+) -> TuneReport:
+    device = device_of(kernel)
+    outcome = _given(kernel, request) if request.schedule is not None else _best(kernel, request)
+    lanes = device.column_elements(str(element_of(kernel.inputs[MATRIX])))
+    bound = contraction_bound(kernel.contraction, device, lanes)
+    assert bound is not None, "a kernel is outlined only where the device has commands for it"
+    return TuneReport(
+        kind or "contraction",
+        kernel.label.data,
+        dict(sizes or {dim.name: dim.size for dim in kernel.contraction.dims}),
+        kernel.device.data,
+        request.objective,
+        outcome.best,
+        outcome.baseline,
+        outcome.others,
+        outcome.rejected,
+        contraction_floor_cycles(kernel.contraction, device, lanes),
+        bound,
+        outcome.candidates,
+        outcome.pruned,
+        outcome.seconds,
+        outcome.recorded,
+        kernel,
+    )
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    best: Choice
+    baseline: Choice | None
+    others: tuple[Choice, ...]
+    rejected: int
+    candidates: int
+    pruned: int
+    seconds: float
+    recorded: bool = False
+
+
+def _hand(kernel: KernelOp) -> Choice | None:
+    schedule = baseline(kernel)
+    return None if schedule is None else simulated(kernel, predicted(kernel, schedule))
+
+
+def _best(kernel: KernelOp, request: _Request) -> _Outcome:
+    """The best schedule, recalled or found."""
+    started = time.perf_counter()
+    path, objective, top_k = request.records, request.objective, request.top_k
+    known = None if path is None else recalled(kernel, path, objective, top_k)
+    if known is not None:
+        record, choice = known
+        hand = _hand(kernel)
+        seconds = time.perf_counter() - started
+        return _Outcome(choice, hand, (), 0, record.candidates, record.pruned, seconds, True)
+    tuned = tune_kernel(kernel, objective, top_k)
+    if path is not None:
+        remember(path, record_of(kernel, tuned, objective, top_k, key_of(kernel)))
+    return _Outcome(
+        tuned.best,
+        tuned.baseline,
+        tuned.choices[1:],
+        len(tuned.rejected),
+        tuned.search.priced,
+        tuned.search.pruned,
+        tuned.seconds,
+    )
+
+
+def _given(kernel: KernelOp, request: _Request) -> _Outcome:
+    """The schedule that was asked about."""
+    started = time.perf_counter()
+    choice = simulated(kernel, predicted(kernel, _parsed(kernel, request.schedule or "")))
+    if choice.rejected is not None:
+        raise DiagnosticError(
+            f'device "{kernel.device.data}" cannot run kernel {kernel.label} so: {choice.rejected}',
+            kernel,
+        )
+    hand = _hand(kernel)
+    return _Outcome(choice, hand, (), 0, 1, 0, time.perf_counter() - started)
+
+
+def _parsed(kernel: KernelOp, text: str) -> Schedule:
+    if text != BASELINE:
+        try:
+            return parse_schedule(text)
+        except ScheduleError as error:
+            raise DiagnosticError(f"schedule of kernel {kernel.label}: {error}", kernel) from error
+    hand = baseline(kernel)
+    if hand is None:
+        raise DiagnosticError(
+            f'device "{kernel.device.data}" has no hand mapping for kernel {kernel.label}', kernel
+        )
+    return hand
