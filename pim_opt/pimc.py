@@ -24,28 +24,23 @@ def _module(command: str) -> Any:
     return importlib.import_module(f"pim_opt.commands.{command.replace('-', '_')}")
 
 
-class _Subparser(argparse.ArgumentParser):
-    """A subcommand's parser, which gets its options when it is used."""
-
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        command = self.prog.split()[-1]
-        _module(command).add_options(self)
-        self.set_defaults(command=command)
-        return super().parse_known_args(args, namespace)
-
-
-def _parser() -> argparse.ArgumentParser:
+def _parser(command: str | None) -> argparse.ArgumentParser:
+    """The parser of the tool; of the subcommands, `command` alone has its options."""
     parser = argparse.ArgumentParser("pimc", description=__doc__)
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    commands = parser.add_subparsers(required=True, parser_class=_Subparser, metavar="COMMAND")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, text in COMMANDS.items():
-        commands.add_parser(name, help=text)
+        subparser = commands.add_parser(name, help=text)
+        if name == command:
+            _module(name).add_options(subparser)
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `pimc` with `argv`; exit code 0, 1 for an error or wrong numbers, 2 for wrong usage."""
-    options = _parser().parse_args(argv)
+    arguments = sys.argv[1:] if argv is None else argv
+    command = next((word for word in arguments if not word.startswith("-")), None)
+    options = _parser(command).parse_args(arguments)
     from pim_opt.diagnostics import Failure  # noqa: PLC0415
 
     try:

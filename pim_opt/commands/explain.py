@@ -62,7 +62,7 @@ def _breakdown(found: "Explanation") -> Iterator[str]:
     model = [f"{c:>9,.0f}  {MODEL_PARTS[n]}" for n, c in breakdown["model"].items() if c]
     causes = [f"{c:>9,.0f}  {CAUSES[n]}" for n, c in breakdown["simulated"].items() if c]
     width = max(map(len, model), default=0) + 2
-    yield f"  {'model':>13}{'':<{max(width - 11, 1)}}{'simulator':>15}"
+    yield f"    {'model':>9}{'':<{width - 9}}{'simulator':>9}"
     for left, right in zip_longest(model, causes, fillvalue=""):
         yield f"    {left:<{width}}{right}".rstrip()
 

@@ -4,6 +4,7 @@
 """
 
 import os
+import shutil
 import sys
 
 import lit.formats
@@ -15,6 +16,11 @@ config.test_source_root = os.path.dirname(__file__)  # noqa: F821
 config.environment["PATH"] = os.pathsep.join(  # noqa: F821
     [os.path.dirname(sys.executable), os.environ.get("PATH", "")]
 )
+
+# What tunings find is remembered per user; tests start without memories and leave none.
+data_home = os.path.join(config.test_exec_root or config.test_source_root, "Output", "data")  # noqa: F821
+shutil.rmtree(data_home, ignore_errors=True)
+config.environment["XDG_DATA_HOME"] = os.environ["XDG_DATA_HOME"] = data_home  # noqa: F821
 
 sys.path.insert(0, config.test_source_root)  # noqa: F821
 

@@ -1,0 +1,119 @@
+"""Commands that issue against a dependence are found; those that may pass each other are not."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from kernels import gemv_kernel
+from numpy.typing import NDArray
+
+from pim_opt.devices import load_device
+from pim_opt.dialects.pim import ProgramOp
+from pim_opt.dialects.schedule import parse_schedule
+from pim_opt.passes.kernel_program import lowered
+from pim_opt.sim.issue_order import BrokenOrder, broken_order
+from pim_opt.sim.timing import simulate_program
+
+Log = NDArray[Any]
+
+DEVICE = load_device("attacc-ref")
+NAMES = tuple(DEVICE.commands)
+SCHEDULE = (
+    "n: channel 4, time 20; k: ba 4, time 2, time 4, lane 16; order n k x k; x: direct; y: sum(ba)"
+)
+
+
+@pytest.fixture(scope="module")
+def program_and_log() -> tuple[ProgramOp, Log]:
+    """Each core loads a chunk of four columns and multiplies it, forty times over."""
+    _, program = lowered(gemv_kernel(k=512, n=80), parse_schedule(SCHEDULE))
+    log = simulate_program(program, DEVICE, log=True).log
+    assert log is not None
+    return program, log
+
+
+def places(log: Log, command: str, group: int = 0) -> NDArray[np.int64]:
+    """Where a command of a group stands in the log."""
+    wanted = (log["command"] == NAMES.index(command)) & (log["group"] == group)
+    return np.flatnonzero(wanted)
+
+
+def swapped(log: Log, one: int, other: int) -> Log:
+    """The log with two commands in each other's place."""
+    result = log.copy()
+    for name in result.dtype.names or ():
+        if name != "cycle":
+            result[name][[one, other]] = result[name][[other, one]]
+    return result
+
+
+def test_a_controller_that_keeps_order_is_believed(program_and_log: tuple[ProgramOp, Log]) -> None:
+    assert broken_order(*program_and_log, DEVICE) is None
+
+
+def test_a_load_after_a_multiplication_that_needs_it(
+    program_and_log: tuple[ProgramOp, Log],
+) -> None:
+    program, log = program_and_log
+    load, multiply = places(log, "WRGB")[0], places(log, "MACAB")[0]
+    broken = broken_order(program, swapped(log, load, multiply), DEVICE)
+    assert broken is not None
+    assert (broken.resource, broken.group) == ("operand", 0)
+
+
+def test_a_load_before_a_multiplication_that_needs_what_was_there(
+    program_and_log: tuple[ProgramOp, Log],
+) -> None:
+    program, log = program_and_log
+    multiplications = places(log, "MACAB")
+    following = places(log, "WRGB")
+    last = multiplications[3]
+    reload = following[following > last][0]
+    broken = broken_order(program, swapped(log, last, reload), DEVICE)
+    assert broken is not None
+    assert broken.resource == "operand"
+
+
+def test_a_move_before_the_last_multiplication(program_and_log: tuple[ProgramOp, Log]) -> None:
+    program, log = program_and_log
+    moves = places(log, "MVSBK")
+    before = places(log, "MACAB")
+    before = before[before < moves[0]]
+    broken = broken_order(program, swapped(log, before[-1], moves[0]), DEVICE)
+    assert broken is not None
+    assert broken.resource == "acc"
+
+
+def test_loads_of_other_entries_may_pass_each_other(
+    program_and_log: tuple[ProgramOp, Log],
+) -> None:
+    program, log = program_and_log
+    first, second = places(log, "WRGB")[:2]
+    assert log["operands"][first].tolist() != log["operands"][second].tolist() or (
+        log["bank"][first] != log["bank"][second]
+    )
+    assert broken_order(program, swapped(log, first, second), DEVICE) is None
+
+
+def test_what_the_host_sends_follows_what_it_waits_for(
+    program_and_log: tuple[ProgramOp, Log],
+) -> None:
+    program, log = program_and_log
+    early = log.copy()
+    load = places(log, "WRGB")[0]
+    early["cycle"][load] = log["cycle"][places(log, "RD")[0]]
+    broken = broken_order(program, early, DEVICE)
+    assert broken is not None
+    assert broken.resource == "data"
+
+
+def test_another_programs_log_is_refused(program_and_log: tuple[ProgramOp, Log]) -> None:
+    program, log = program_and_log
+    with pytest.raises(ValueError, match="other commands than the program"):
+        broken_order(program, np.delete(log, places(log, "MACAB")[:1]), DEVICE)
+
+
+def test_a_broken_order_says_what_was_expected() -> None:
+    text = str(BrokenOrder("MACAB", 2, 0, "operand", 5, 4))
+    assert text.startswith("MACAB (group 2, bank 0) depends on operand: 4 commands")
+    assert "5 stand before it" in text
