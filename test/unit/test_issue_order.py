@@ -68,7 +68,8 @@ def test_a_load_before_a_multiplication_that_needs_what_was_there(
     multiplications = places(log, "MACAB")
     following = places(log, "WRGB")
     last = multiplications[3]
-    reload = following[following > last][0]
+    same = log["operands"][following, 0] == log["operands"][last, 0]
+    reload = following[(following > last) & same][0]
     broken = broken_order(program, swapped(log, last, reload), DEVICE)
     assert broken is not None
     assert broken.resource == "operand"
