@@ -11,6 +11,7 @@ member that a command spans; fr-fcfs, as the published simulator, only along the
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from math import prod
 
 import numpy as np
@@ -153,12 +154,30 @@ class _Geometry:
 
 
 def compiled(device: Device) -> Model:
-    """The model of a device.
+    """The model of a device; made once for each of the devices used last.
 
     Raises:
         ValueError: a constraint at a level above the group.
     """
-    return _Compiler(device).model()
+    return _compiled(_ByIdentity(device))
+
+
+@dataclass(frozen=True, eq=False)
+class _ByIdentity:
+    """A device as a key: devices hold tables, so that they have no hash of their own."""
+
+    device: Device
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _ByIdentity) and other.device is self.device
+
+    def __hash__(self) -> int:
+        return id(self.device)
+
+
+@lru_cache(maxsize=8)
+def _compiled(key: _ByIdentity) -> Model:
+    return _Compiler(key.device).model()
 
 
 class _Compiler:
