@@ -1,6 +1,7 @@
 """What passes ask of a `pim.kernel`: its device, its schedule bound to it, its element type."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TypeVar, cast
 
 from xdsl.dialects.builtin import AnyFloat, ModuleOp, TensorType
@@ -9,8 +10,9 @@ from xdsl.ir import Attribute, Operation, SSAValue
 from pim_opt.cost.mapping import Mapping
 from pim_opt.devices import Device, DeviceError, load_device
 from pim_opt.dialects.diagnostics import DiagnosticError, Place
+from pim_opt.dialects.iteration import Contraction
 from pim_opt.dialects.pim import KernelOp
-from pim_opt.dialects.schedule import ScheduleError
+from pim_opt.dialects.schedule import Schedule, ScheduleError
 
 _Op = TypeVar("_Op", bound=Operation)
 
@@ -67,12 +69,19 @@ def mapping_of(kernel: KernelOp) -> Mapping:
         raise DiagnosticError(
             f"kernel {kernel.label} has no schedule", kernel, hint="run pim-set-schedule first"
         )
-    device = device_of(kernel)
-    lanes = device.column_elements(str(element_of(kernel.inputs[MATRIX])))
+    device_of(kernel)
+    element = str(element_of(kernel.inputs[MATRIX]))
     try:
-        return Mapping(kernel.contraction, kernel.schedule.data, device, lanes)
+        return _bound(kernel.contraction, kernel.schedule.data, kernel.device.data, element)
     except ScheduleError as error:
         raise DiagnosticError(f"schedule of kernel {kernel.label}: {error}", kernel) from error
+
+
+@lru_cache(maxsize=64)
+def _bound(contraction: Contraction, schedule: Schedule, device: str, element: str) -> Mapping:
+    """Every pass asks for the same mapping, and what it works out is kept with it."""
+    loaded = load_device(device)
+    return Mapping(contraction, schedule, loaded, loaded.column_elements(element))
 
 
 def only_op_of(kernel: KernelOp, kind: type[_Op], needed_pass: str) -> _Op:
