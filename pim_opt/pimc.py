@@ -14,6 +14,7 @@ COMMANDS = {
     "tune": "find the best schedule of a kernel",
     "explain": "say where a kernel's time goes and why other schedules lose",
     "tune-db": "show or merge what tunings have found",
+    "validate-cost": "compare the cost model with the cycle simulator",
     "devices": "list devices, or show one",
 }
 """Subcommands and their help; each is a module of `pim_opt.commands`, imported when it is used."""
