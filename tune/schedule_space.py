@@ -10,9 +10,10 @@ from math import inf
 
 import numpy as np
 
-from pim_opt.cost.timings import nest_timings
+from pim_opt.cost.host_accesses import HostAccesses
+from pim_opt.cost.timings import nest_timings, refreshing_of
 from pim_opt.devices.model import ContractionMode
-from pim_opt.dialects.schedule import ROWS, Schedule
+from pim_opt.dialects.schedule import Schedule
 from pim_opt.tune.contraction_space import ContractionSpace, SpreadTable
 from pim_opt.tune.nest_search import (
     DOUBLE,
@@ -20,6 +21,7 @@ from pim_opt.tune.nest_search import (
     ORDER,
     OUTPUT_INNER,
     REDUCTION_INNER,
+    Distribution,
     search_nests,
 )
 from pim_opt.tune.variants import NestChoice, Variant, variants
@@ -47,23 +49,28 @@ def _legal(
     return (v for v in variants(space, mode, table.spread(row)) if v.is_legal)
 
 
+def distribution_of(variant: Variant) -> Distribution:
+    """What the search over a variant's time loops needs to know, its vector starting in DRAM."""
+    space = variant.space
+    accesses = HostAccesses(space.kernel, space.device, space.lanes, from_dram=True)
+    around, _ = variant.around_cycles(accesses)
+    first_row = accesses.first_row(variant.mode)
+    refreshing = refreshing_of(space.device, variant.mode)
+    return variant.distribution(variant.places(), first_row, around, refreshing)
+
+
 def nest_choices(variant: Variant) -> tuple[NestChoice, ...]:
-    """Every choice of time loops that the search prices, those that it thinks best first."""
-    distribution = variant.distribution(variant.places())
+    """Every choice of time loops that the search prices, in an order that no price decides."""
     t = nest_timings(variant.space.device, variant.mode)
+    distribution = distribution_of(variant)
     # A search that may keep all shows all; one that may keep none says how many these are.
     count = search_nests(distribution, t, np.full((0, 6), inf), inf)
     kept = np.full((count, 6), inf)
     search_nests(distribution, t, kept, inf)
+    columns = [OUTPUT_INNER, REDUCTION_INNER, ORDER, LOAD_DEPTH, DOUBLE]
+    rows: list[list[int]] = kept[:, columns].astype(np.int64).tolist()
     return tuple(
-        NestChoice(
-            int(row[OUTPUT_INNER]),
-            int(row[REDUCTION_INNER]),
-            int(row[ORDER]),
-            int(row[LOAD_DEPTH]),
-            bool(row[DOUBLE]),
-        )
-        for row in kept
+        NestChoice(o, r, order, at, bool(double)) for o, r, order, at, double in sorted(rows)
     )
 
 
@@ -71,7 +78,7 @@ def schedules(space: ContractionSpace) -> Iterator[Schedule]:
     """Every schedule of the space."""
     for variant in legal_variants(space):
         for choice in nest_choices(variant):
-            for rows in ROWS:
+            for rows in variant.ways_to_open:
                 yield variant.schedule(choice, rows)
 
 
@@ -107,7 +114,7 @@ def _in_turns(iterators: Iterable[Iterator[Schedule]]) -> Iterator[Schedule]:
 def _shuffled(variant: Variant, rng: np.random.Generator) -> Iterator[Schedule]:
     """Every schedule of a variant, in random order."""
     choices = nest_choices(variant)
-    order: list[int] = rng.permutation(len(choices) * len(ROWS)).tolist()
+    every = [(choice, rows) for choice in choices for rows in variant.ways_to_open]
+    order: list[int] = rng.permutation(len(every)).tolist()
     for number in order:
-        nest, rows = divmod(number, len(ROWS))
-        yield variant.schedule(choices[nest], ROWS[rows])
+        yield variant.schedule(*every[number])

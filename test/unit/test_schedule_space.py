@@ -9,11 +9,11 @@ from pim_opt.cost.mapping import Mapping
 from pim_opt.cost.timings import nest_timings
 from pim_opt.devices import load_device
 from pim_opt.dialects.iteration import Access, Contraction, Role, name_dims
-from pim_opt.dialects.schedule import ROWS
 from pim_opt.tune.contraction_space import ContractionSpace
 from pim_opt.tune.contraction_tuner import tune_contraction
 from pim_opt.tune.nest_search import search_nests
 from pim_opt.tune.schedule_space import (
+    distribution_of,
     legal_variants,
     nest_choices,
     sampled_schedules,
@@ -38,8 +38,7 @@ def test_every_choice_that_the_search_prices(small: ContractionSpace) -> None:
     for variant in list(legal_variants(small))[::7]:
         choices = nest_choices(variant)
         t = nest_timings(small.device, variant.mode)
-        best = np.full((1, 6), inf)
-        priced = search_nests(variant.distribution(variant.places()), t, best, inf)
+        priced = search_nests(distribution_of(variant), t, np.full((1, 6), inf), inf)
         assert len(choices) == len(set(choices)) == priced
 
 
@@ -47,7 +46,9 @@ def test_every_choice_that_the_search_prices(small: ContractionSpace) -> None:
 def test_schedules_are_legal_and_hold_the_tuners(small: ContractionSpace) -> None:
     found = list(schedules(small))
     assert len(found) == len(set(found))
-    assert len(found) == len(ROWS) * sum(len(nest_choices(v)) for v in legal_variants(small))
+    assert len(found) == sum(
+        len(v.ways_to_open) * len(nest_choices(v)) for v in legal_variants(small)
+    )
     for schedule in found[::5]:
         Mapping(small.kernel, schedule, small.device, LANES)
     tuned = tune_contraction(small.kernel, small.device, LANES, keep=8).candidates
