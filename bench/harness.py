@@ -7,8 +7,8 @@ import json
 import os
 import platform
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
@@ -31,6 +31,8 @@ class Measurement:
     """What `work` counts."""
     first_seconds: float = 0
     """What the very first call took more, to compile; 0 where nothing compiles."""
+    details: Mapping[str, float] = field(default_factory=dict[str, float])
+    """Figures that are no times, by name: errors of a model, say."""
 
     @property
     def ratio(self) -> float:
@@ -72,6 +74,11 @@ def table(measurements: Sequence[Measurement]) -> str:
         for m in measurements
         if m.first_seconds
     ]
+    rows += [
+        (name, f"{value:.4f}", "", m.name)
+        for m in measurements
+        for name, value in m.details.items()
+    ]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     return "\n".join(
         f"{name:<{widths[0]}}  {figure:>{widths[1]}}  {times:>{widths[2]}}  {baseline}"
@@ -90,6 +97,7 @@ def append_to_history(measurements: Sequence[Measurement], path: Path = HISTORY)
             m.name: {"seconds": round(m.seconds, 6), "ratio": float(f"{m.ratio:.4g}")}
             | ({m.unit: m.work} if m.work else {})
             | ({"first": round(m.first_seconds, 1)} if m.first_seconds else {})
+            | dict(m.details)
             for m in measurements
         },
     }

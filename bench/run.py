@@ -1,9 +1,10 @@
-"""`make bench`: how fast the compiler, the tools and the functional simulator are."""
+"""`make bench`: how fast the compiler, the tools, the simulators and the cost model are."""
 
 import subprocess
 import sys
 from pathlib import Path
 
+import model
 import numpy as np
 import simulator
 from harness import Measurement, append_to_history, seconds_of, table
@@ -98,6 +99,7 @@ def main() -> None:
         expand_program(program),
         simulate(program, x, w),
         *simulator.measurements(),
+        *model.measurements(),
     ]
     print(table(measurements))
     append_to_history(measurements)
