@@ -22,8 +22,8 @@ from pim_opt.dialects.schedule import Schedule
 from pim_opt.kinds import KINDS, kernel_text
 from pim_opt.parsing import make_context, parse_module
 from pim_opt.passes.kernel_access import MATRIX, element_of, kernels
-from pim_opt.passes.lone_kernel import LoneKernel, program_of
 from pim_opt.passes.linalg_normalize import LinalgNormalizePass
+from pim_opt.passes.lone_kernel import LoneKernel, program_of
 from pim_opt.passes.pim_outline import PimOutlinePass
 from pim_opt.sim.timing import Result, simulate_program
 from pim_opt.tune.contraction_space import ContractionSpace

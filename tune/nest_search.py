@@ -255,7 +255,7 @@ def _price(
             depths = (load_depth, move_depth)
             counts = NestCounts(multiplications, chunks, rounds, rows)
             total = _total(d, t, loops, counts, depths, parts > 1)
-            limit = min(enough, best[len(best) - 1, SCORE])
+            limit = min(enough, best[len(best) - 1, SCORE]) if len(best) > 0 else -np.inf
             if total < limit and not exact:
                 rows, exact = rows_opened(loops, d.sizes, t.columns), True
                 counts = NestCounts(multiplications, chunks, rounds, rows)

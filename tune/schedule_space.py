@@ -53,10 +53,11 @@ def distribution_of(variant: Variant) -> Distribution:
     """What the search over a variant's time loops needs to know, its vector starting in DRAM."""
     space = variant.space
     accesses = HostAccesses(space.kernel, space.device, space.lanes, from_dram=True)
-    around, _ = variant.around_cycles(accesses)
+    around = min(variant.around_cycles(accesses, rows) for rows in variant.ways_to_open)
     first_row = accesses.first_row(variant.mode)
     refreshing = refreshing_of(space.device, variant.mode)
-    return variant.distribution(variant.places(), first_row, around, refreshing)
+    goal = variant.goal("latency", 0.0)
+    return variant.distribution(variant.places(), first_row, around, refreshing, goal)
 
 
 def nest_choices(variant: Variant) -> tuple[NestChoice, ...]:
