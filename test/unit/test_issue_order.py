@@ -65,11 +65,10 @@ def test_a_load_before_a_multiplication_that_needs_what_was_there(
     program_and_log: tuple[ProgramOp, Log],
 ) -> None:
     program, log = program_and_log
-    multiplications = places(log, "MACAB")
-    following = places(log, "WRGB")
-    last = multiplications[3]
-    same = log["operands"][following, 0] == log["operands"][last, 0]
-    reload = following[(following > last) & same][0]
+    last = places(log, "MACAB")[3]
+    loads = places(log, "WRGB")
+    same = log["operands"][loads, 0] == log["operands"][last, 0]
+    reload = loads[(loads > last) & same][0]
     broken = broken_order(program, swapped(log, last, reload), DEVICE)
     assert broken is not None
     assert broken.resource == "operand"
