@@ -104,6 +104,15 @@ class _Spread:
     """Of multiplications and rows, at least."""
 
 
+@dataclass(frozen=True)
+class _Mode:
+    """What a device's table says of one use of the lanes."""
+
+    timings: NestTimings
+    refreshing: Refreshing
+    first_row: FirstRow
+
+
 class _Search:
     """One tuning under way."""
 
@@ -118,7 +127,6 @@ class _Search:
         self.priced = 0
         self.pruned = 0
         self._known: dict[tuple[object, ...], Places | None] = {}
-        self._first_rows: dict[str, FirstRow] = {}
         self._around: dict[tuple[str, str | None], list[_Around]] = {}
 
     @property
@@ -148,15 +156,11 @@ class _Search:
             self._known[key] = variant.places() if variant.is_legal else None
         return self._known[key]
 
-    def _first_row(self, mode: ContractionMode) -> FirstRow:
-        if mode.multiply not in self._first_rows:
-            self._first_rows[mode.multiply] = self.accesses.first_row(mode)
-        return self._first_rows[mode.multiply]
-
     def table(self, mode: ContractionMode, table: SpreadTable) -> None:
         """Search all spreads over one lane dimension, those with the lowest bound first."""
         device = self.space.device
-        t, r = nest_timings(device, mode), refreshing_of(device, mode)
+        t = nest_timings(device, mode)
+        known = _Mode(t, refreshing_of(device, mode), self.accesses.first_row(mode))
         multiplications, rounds = table.multiplications, work_floors(table)
         pj = self._nest_energies(mode)
         floors = combined(
@@ -178,18 +182,18 @@ class _Search:
                 floor_nest_pj(work.multiplications, pj, device.columns),
             )
             for variant in variants(self.space, mode, table.spread(row)):
-                self._variant(variant, bounds, t, r)
+                self._variant(variant, bounds, known)
 
     def _nest_energies(self, mode: ContractionMode) -> Energies:
         """Energies of a mode; those of loads and moves are of one way of several."""
         load, move = next(iter(mode.load.values())), next(iter(mode.move.values()))
         return energies(self.space.device, load, mode.multiply, move)
 
-    def _variant(self, variant: Variant, bounds: _Spread, t: NestTimings, r: Refreshing) -> None:
+    def _variant(self, variant: Variant, bounds: _Spread, known: _Mode) -> None:
         places = self._places(variant)
         if places is None:
             return
-        first_row = self._first_row(variant.mode)
+        t, r = known.timings, known.refreshing
         for way in self.around(variant):
             # The first load and the last move are in nobody's shadow, nor are the host's accesses.
             cycles = bounds.cycles + places.load.first + places.move.first + way.cycles
@@ -198,7 +202,7 @@ class _Search:
                 self.pruned += 1
                 continue
             goal = variant.goal(self.objective, way.energy_pj)
-            d = variant.distribution(places, first_row, way.cycles, r, goal)
+            d = variant.distribution(places, known.first_row, r, way.cycles, goal)
             energy = way.energy_pj + bounds.nest_pj + bounds.work.transfers_pj(d)
             if combined(self.objective, cycles, energy) >= self.enough:
                 self.pruned += 1

@@ -57,7 +57,7 @@ def distribution_of(variant: Variant) -> Distribution:
     first_row = accesses.first_row(variant.mode)
     refreshing = refreshing_of(space.device, variant.mode)
     goal = variant.goal("latency", 0.0)
-    return variant.distribution(variant.places(), first_row, around, refreshing, goal)
+    return variant.distribution(variant.places(), first_row, refreshing, around, goal)
 
 
 def nest_choices(variant: Variant) -> tuple[NestChoice, ...]:

@@ -169,8 +169,8 @@ class Variant:
         self,
         places: Places,
         first_row: FirstRow,
-        around_cycles: float,
         refreshing: Refreshing,
+        around_cycles: float,
         goal: Goal,
     ) -> Distribution:
         """What the search over time loops needs to know."""
