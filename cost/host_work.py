@@ -1,6 +1,6 @@
 """The commands of the host's accesses around a contraction, on all groups."""
 
-from pim_opt.cost.host_accesses import HostAccesses
+from pim_opt.cost.host_accesses import HostAccesses, host_columns
 from pim_opt.devices import Device
 from pim_opt.devices.model import ContractionMode
 
@@ -26,8 +26,10 @@ def host_work(accesses: HostAccesses, mode: ContractionMode, rows: str) -> tuple
         activations[opener] += _rows(device, written)
         return commands, activations
     # Multiplications open the rows, in all banks at once.
-    in_row = device.groups * device.cores * device.columns
-    commands[mode.multiply] = min(written, device.groups) * -(-written // in_row)
+    in_row = device.cores * device.columns
+    commands[mode.multiply] = sum(
+        -(-host_columns(written, device, group) // in_row) for group in range(device.groups)
+    )
     all_opener, _ = device.row_commands(device.commands[mode.multiply].spans)
     activations[all_opener] = activations.get(all_opener, 0) + commands[mode.multiply]
     return commands, activations

@@ -71,6 +71,11 @@ class Transfer:
             ]
             self._issue(builder, group, staging, [column, *counters])
 
+    def begins(self, group: AffineExpr, column: AffineExpr) -> list[AffineExpr]:
+        """Conditions that a group's first place has any element in local column `column`."""
+        place = self._place(group, [ZERO] * (len(self.nest.loops) - 1))
+        return self._guards(column, place.linear)
+
     def emit_at(
         self, builder: ProgramBuilder, group: AffineExpr, staging: SSAValue, index: AffineExpr
     ) -> None:

@@ -118,7 +118,8 @@ class _Lowering:
         with self.builder.repeat(rows) as row:
             self.builder.barrier()
             place = [*core, row + transfer.placement.row, ZERO]
-            self.builder.issue(command, place, operands)
+            with self.builder.when(transfer.begins(group, row * columns)):
+                self.builder.issue(command, place, operands)
             self.builder.barrier()
             with self.builder.repeat(min(columns, transfer.nest.columns)) as column:
                 number = row * columns + column

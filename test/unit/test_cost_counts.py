@@ -1,0 +1,53 @@
+"""One account of work: the model counts the commands and rows that the program issues."""
+
+from math import prod
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from pim_opt.cost.contraction import estimate
+from pim_opt.cost.mapping import Mapping
+from pim_opt.devices import load_device
+from pim_opt.dialects.iteration import Access, Contraction, Role, name_dims
+from pim_opt.dialects.schedule import ScheduleError
+from pim_opt.passes.lone_kernel import LoneKernel, program_of
+from pim_opt.sim.timing import simulate_program
+from pim_opt.tune.random_schedules import random_schedule
+
+LANES = 16
+MOST_ITERATIONS = 300
+
+
+def batched_gemv(h: int, n: int, k: int) -> Contraction:
+    dims = name_dims([(h, Role.BATCH), (n, Role.OUTPUT), (k, Role.REDUCTION)])
+    return Contraction(dims, Access((0, 2)), Access((0, 1, 2)), Access((0, 1)))
+
+
+def is_short(mapping: Mapping) -> bool:
+    return prod(loop.size for loop in mapping.loops) <= MOST_ITERATIONS
+
+
+@pytest.mark.parametrize("name", ["attacc", "attacc-ref"])
+@given(h=st.integers(1, 40), n=st.integers(1, 300), k=st.integers(1, 300), seed=st.integers(0))
+def test_the_program_issues_what_the_model_counts(
+    name: str, h: int, n: int, k: int, seed: int
+) -> None:
+    kernel, device = batched_gemv(h, n, k), load_device(name)
+    try:
+        schedule = random_schedule(kernel, device, LANES, np.random.default_rng(seed), is_short)
+    except ScheduleError:
+        assume(False)
+        raise
+    expected = estimate(Mapping(kernel, schedule, device, LANES))
+    result = simulate_program(program_of(LoneKernel(kernel, name), schedule), device)
+    counted = {command: number for command, number in expected.commands.items() if number}
+    issued = {command: result.commands.get(command, 0) for command in counted}
+    assert issued == counted
+    assert device.refresh is not None
+    # Refreshes close rows, which open again: rows are compared in kernels without one. A
+    # controller that reorders may open a row twice.
+    if device.controller.policy == "in-order" and not result.commands.get(device.refresh.command):
+        opened = {name: result.commands.get(name, 0) for name in expected.activations}
+        assert opened == expected.activations
