@@ -119,8 +119,15 @@ def nest_of(mapping: Mapping, *, from_dram: bool = True) -> NestCycles:
 def cycle_parts(mapping: Mapping, *, from_dram: bool = True) -> CycleParts:
     """Cycles of one call by cause."""
     nest = nest_of(mapping, from_dram=from_dram)
+    hold = accesses_of(mapping, from_dram=from_dram).row_hold(
+        mapping.mode, moves_of(mapping).command, rows=mapping.schedule.rows
+    )
     parts = host_cycles(mapping, from_dram=from_dram) + CycleParts(
-        load=nest.load, multiply=nest.multiply, rows=nest.rows, move=nest.move
+        load=nest.load,
+        multiply=nest.multiply,
+        rows=nest.rows,
+        move=nest.move,
+        host_write=max(hold - nest.row_age, 0.0),
     )
     refreshing = refreshing_of(mapping.device, mapping.mode)
     return parts + CycleParts(refresh=refresh_cycles(parts.cycles, nest.rest, refreshing))

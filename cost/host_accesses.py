@@ -83,6 +83,18 @@ class HostAccesses:
         )
         return FirstRow(float(close - phase.issued - settled(device, read)), t.reopen)
 
+    def row_hold(self, mode: ContractionMode, move: str, *, rows: str) -> float:
+        """How long the last row of the nest must have been open when the last result moves.
+
+        What it lacks, the host's writes wait: a row stays open for a while before it closes.
+        """
+        device = self.device
+        spans = device.commands[mode.multiply].spans
+        opener, closer = device.row_commands(spans)
+        if rows != "all":
+            _, closer = device.row_commands(device.commands[device.kernels.host.write].spans)
+        return float(latency(device, opener, closer) - settled(device, move))
+
     def write_cycles(self, mode: ContractionMode, move: str, *, rows: str) -> float:
         """Cycles from the last move to the recovery of the last result.
 

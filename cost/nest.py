@@ -63,6 +63,8 @@ class NestCycles(NamedTuple):
     move: float
     rest: float
     """Mean time from any moment to the next multiplication; no part of the sum."""
+    row_age: float
+    """How long the last row has been open when the last result moves; no part of the sum."""
 
 
 @compiled
@@ -276,6 +278,13 @@ def _rows_alone(left: float, counts: NestCounts, t: NestTimings) -> float:
     return max(left, 0.0) * _stall(0.0, 0.0, True, True, t) + (counts.rows - 1) * max(short, 0.0)
 
 
+@compiled
+def _row_age(counts: NestCounts, t: NestTimings) -> float:
+    """Cycles from the activation of the last row to the last multiplication."""
+    in_last = counts.multiplications - (counts.rows - 1) * t.columns
+    return t.open + (min(max(in_last, 1), t.columns) - 1) * t.multiply
+
+
 class FirstRow(NamedTuple):
     """When the first row of multiplications can open, counted from the start of the nest."""
 
@@ -378,6 +387,7 @@ def nest_cycles(
         load_stall + load_pause,
         move_stall + t.drain + move_time,
         _rest(pauses, long, counts, total, t),
+        _row_age(counts, t) + t.drain + move_time,
     )
 
 

@@ -49,6 +49,12 @@ def rows_of(device: Device, command: str, following: str | None = None) -> Rows:
 
 
 @compiled
+def _deepest(rows: Rows) -> int:
+    """How many commands back the rows look at most."""
+    return rows.window.max() if len(rows.window) > 0 else 1
+
+
+@compiled
 def member(address: Ints, counts: Ints, depth: int) -> int:
     """The number of the member that the first `depth` core levels of an address name."""
     result = 0
@@ -88,7 +94,7 @@ def issue_cycles(address: Ints, counts: Ints, rows: Rows, window: int) -> Ints:
     most = 1
     for count in counts:
         most *= count
-    history = np.full((len(rows.latency), most, rows.window.max() if len(rows.window) else 1), FREE)
+    history = np.full((len(rows.latency), most, _deepest(rows)), FREE)
     result = np.full(len(address), -1)
     now, head = 0, 0
     while head < len(address):
@@ -147,7 +153,7 @@ def host_cycles(
     most = 1
     for count in counts:
         most *= count
-    back = max(openings.window.max(), accesses.window.max())
+    back = max(_deepest(openings), _deepest(accesses))
     opened = np.full((len(openings.latency), most, back), FREE)
     accessed = np.full((len(accesses.latency), most, back), FREE)
     ready = np.full(most, -1)

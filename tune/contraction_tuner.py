@@ -8,10 +8,8 @@ from math import inf
 import numpy as np
 
 from pim_opt.cost.contraction import estimate
-from pim_opt.cost.energy import energy_pj
 from pim_opt.cost.estimate import Estimate
 from pim_opt.cost.host_accesses import HostAccesses
-from pim_opt.cost.host_work import host_work
 from pim_opt.cost.mapping import Mapping
 from pim_opt.cost.nest import FirstRow
 from pim_opt.cost.timings import NestTimings, Refreshing, nest_timings, refreshing_of
@@ -39,7 +37,7 @@ from pim_opt.tune.nest_search import (
     search_nests,
 )
 from pim_opt.tune.objectives import Energies, Objective, combined, energies
-from pim_opt.tune.variants import NestChoice, Variant, variants
+from pim_opt.tune.variants import Around, NestChoice, Variant, variants
 
 INDIFFERENCE = 0.5
 """What a schedule's score must be better by to be of interest."""
@@ -83,15 +81,6 @@ class _Found:
 
 
 @dataclass(frozen=True)
-class _Around:
-    """The host's accesses around a nest, with one way to open the rows that it writes to."""
-
-    rows: str
-    cycles: float
-    energy_pj: float
-
-
-@dataclass(frozen=True)
 class _Spread:
     """Bounds on a spread's schedules."""
 
@@ -127,27 +116,25 @@ class _Search:
         self.priced = 0
         self.pruned = 0
         self._known: dict[tuple[object, ...], Places | None] = {}
-        self._around: dict[tuple[str, str | None], list[_Around]] = {}
+        self._around: dict[tuple[str, str | None], list[Around]] = {}
 
     @property
     def enough(self) -> float:
         """A score that is not better than the worst schedule kept, once enough are kept."""
         return inf if len(self.heap) < self.keep else -self.heap[0].badness - INDIFFERENCE
 
-    def around(self, variant: Variant) -> list[_Around]:
+    def around(self, variant: Variant) -> list[Around]:
         """The ways of the host's accesses around the nest that may lead to the best schedule."""
         key = (variant.mode.multiply, variant.sum_level)
         if key not in self._around:
-            ways = [self._way(variant, rows) for rows in variant.ways_to_open]
+            ways = [variant.around(self.accesses, rows) for rows in variant.ways_to_open]
+            ways.sort(key=lambda way: way.cycles)
             if self.objective == "latency":
-                ways = [min(ways, key=lambda way: way.cycles)]
+                # The others lose even if the first way waits for the nest's last row to close.
+                limit = ways[0].cycles + max(ways[0].row_hold, 0.0)
+                ways = [ways[0], *(way for way in ways[1:] if way.cycles < limit)]
             self._around[key] = ways
         return self._around[key]
-
-    def _way(self, variant: Variant, rows: str) -> _Around:
-        commands, activations = host_work(self.accesses, variant.mode, rows)
-        energy = energy_pj(self.space.device, commands, activations)
-        return _Around(rows, variant.around_cycles(self.accesses, rows), energy)
 
     def _places(self, variant: Variant) -> Places | None:
         """Where the variant's loads and moves go; None if the device cannot do it."""
@@ -202,7 +189,7 @@ class _Search:
                 self.pruned += 1
                 continue
             goal = variant.goal(self.objective, way.energy_pj)
-            d = variant.distribution(places, known.first_row, r, way.cycles, goal)
+            d = variant.distribution(places, known.first_row, r, way, goal)
             energy = way.energy_pj + bounds.nest_pj + bounds.work.transfers_pj(d)
             if combined(self.objective, cycles, energy) >= self.enough:
                 self.pruned += 1

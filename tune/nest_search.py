@@ -84,6 +84,8 @@ class Distribution(NamedTuple):
     first_row: FirstRow
     around_cycles: float
     """Of the host's accesses before and after the nest."""
+    row_hold: float
+    """How long the last row must have been open when the last result moves."""
     refreshing: Refreshing
     goal: Goal
 
@@ -218,6 +220,7 @@ def _total(
     traffic = Traffic(d.places.load, loads, d.places.move, moves, d.places.turns)
     cycles = nest_cycles(loops, counts, depths[0], depths[1], double, traffic, d.first_row, t)
     total = cycles.multiply + cycles.rows + cycles.load + cycles.move + d.around_cycles
+    total += max(d.row_hold - cycles.row_age, 0.0)
     total += refresh_cycles(total, cycles.rest, d.refreshing)
     work = NestWork(
         depths[0], depths[1], loads * d.places.load.places, moves * d.places.move.places

@@ -53,7 +53,8 @@ def distribution_of(variant: Variant) -> Distribution:
     """What the search over a variant's time loops needs to know, its vector starting in DRAM."""
     space = variant.space
     accesses = HostAccesses(space.kernel, space.device, space.lanes, from_dram=True)
-    around = min(variant.around_cycles(accesses, rows) for rows in variant.ways_to_open)
+    ways = [variant.around(accesses, rows) for rows in variant.ways_to_open]
+    around = min(ways, key=lambda way: way.cycles)
     first_row = accesses.first_row(variant.mode)
     refreshing = refreshing_of(space.device, variant.mode)
     goal = variant.goal("latency", 0.0)

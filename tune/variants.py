@@ -7,7 +7,9 @@ from math import prod
 import numpy as np
 
 from pim_opt.cost.contraction import turns_of
+from pim_opt.cost.energy import energy_pj
 from pim_opt.cost.host_accesses import HostAccesses
+from pim_opt.cost.host_work import host_work
 from pim_opt.cost.nest import FirstRow
 from pim_opt.cost.streams import pace_of
 from pim_opt.cost.timings import Refreshing
@@ -31,6 +33,17 @@ class NestChoice:
     """Row of nest_search.ORDERS."""
     load_depth: int
     double: bool
+
+
+@dataclass(frozen=True)
+class Around:
+    """The host's accesses around a nest, with one way to open the rows that it writes to."""
+
+    rows: str
+    cycles: float
+    row_hold: float
+    """How long the nest's last row must have been open when its last result moves."""
+    energy_pj: float
 
 
 @dataclass(frozen=True)
@@ -153,10 +166,16 @@ class Variant:
         moves = self._places(self._move_command, self.sum_level)
         return Places(pace_of(loads), pace_of(moves), turns_of(loads, moves))
 
-    def around_cycles(self, accesses: HostAccesses, rows: str) -> float:
-        """Cycles of the host's accesses, whose writes find rows open as the schedule's `rows:`."""
+    def around(self, accesses: HostAccesses, rows: str) -> Around:
+        """The host's accesses, whose writes find rows open as the schedule's `rows:` says."""
         written = accesses.write_cycles(self.mode, self._move_command, rows=rows)
-        return accesses.read_cycles + written
+        commands, activations = host_work(accesses, self.mode, rows)
+        return Around(
+            rows,
+            accesses.read_cycles + written,
+            accesses.row_hold(self.mode, self._move_command, rows=rows),
+            energy_pj(self.space.device, commands, activations),
+        )
 
     @property
     def ways_to_open(self) -> tuple[str, ...]:
@@ -170,7 +189,7 @@ class Variant:
         places: Places,
         first_row: FirstRow,
         refreshing: Refreshing,
-        around_cycles: float,
+        around: Around,
         goal: Goal,
     ) -> Distribution:
         """What the search over time loops needs to know."""
@@ -179,9 +198,9 @@ class Variant:
         accumulators = device.registers[self.mode.accumulator].entries
         tree = kernel.dims[self.spread.lane_dim].role is Role.REDUCTION
         dims = range(len(kernel.dims))
-        around = [self._round_loop(dim) for dim in self._around]
+        outer = [self._round_loop(dim) for dim in self._around]
         return Distribution(
-            around=np.array(around, np.int64).reshape(-1, 3),
+            around=np.array(outer, np.int64).reshape(-1, 3),
             sizes=np.array([dim.size for dim in kernel.dims], np.int64),
             in_vector=np.array([dim in kernel.vector.dims for dim in dims], np.int64),
             in_result=np.array([dim in kernel.result.dims for dim in dims], np.int64),
@@ -194,7 +213,8 @@ class Variant:
             load_lanes=1 if tree else lanes,
             move_lanes=lanes if tree else 1,
             first_row=first_row,
-            around_cycles=around_cycles,
+            around_cycles=around.cycles,
+            row_hold=around.row_hold,
             refreshing=refreshing,
             goal=goal,
         )
