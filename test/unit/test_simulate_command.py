@@ -155,7 +155,7 @@ def test_a_program_takes_as_long_as_its_trace(
     arguments = [source, "-p", "pim-compile{device=attacc-ref}", "-t", "pim-trace"]
     assert pim_opt_tool.main(arguments) == 0
     trace = tool.file("gemv.trace", capsys.readouterr().out)
-    from_program = tool.result(source, "--device", "attacc-ref")
+    from_program = tool.result(source, "--device", "attacc-ref", "-O1")
     from_trace = tool.result(trace, "--device", "attacc-ref")
     assert from_program["requests"]["PIM_MAC_AB"] > 0
     # Commands that differ only in what they compute have one name in traces.
