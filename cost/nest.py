@@ -399,6 +399,8 @@ def refresh_cycles(cycles: float, rest: float, r: Refreshing) -> float:
     refreshes fall due at any moment.
     """
     pause = max(r.pause - rest, 0.0)
+    if pause >= r.period:
+        return np.inf  # It would never end.
     number = np.floor(cycles / r.period)
     while np.floor((cycles + number * pause) / r.period) > number:
         number += 1
