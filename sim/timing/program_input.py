@@ -41,6 +41,10 @@ BLOCK_REQUESTS = 1 << 16
 """Requests computed at once, unless a single command of all groups is more."""
 
 
+TRUTH_ITERATIONS = 1 << 12
+"""Iterations up to which a condition is looked at one by one to compare groups."""
+
+
 # Which groups do the same
 
 
@@ -84,6 +88,23 @@ class _Folded:
             case _:
                 raise ValueError(f"affine expression {expr} has symbols")
 
+    def truth(self, op: WhenOp) -> bytes | None:
+        """Where the condition holds, iteration by iteration of all loops that it looks at.
+
+        None if these are many, or if it is the same for all groups whatever it is.
+        """
+        exprs, counters = op.condition.data.results, op.counters
+        used = {position for expr in exprs for position in expr.used_dims()}
+        loops = [p for p in sorted(used) if counters[p] is not self._group]
+        shape = [_trip_count(counters[p]) for p in loops]
+        if len(loops) == len(used) or prod(shape) > TRUTH_ITERATIONS:
+            return None
+        dims: list[Ints] = [np.array(self._number)] * len(counters)
+        for position, values in zip(loops, np.indices(shape), strict=True):
+            dims[position] = values
+        holds = [evaluate_affine(expr, dims) >= 0 for expr in exprs]
+        return np.logical_and.reduce(np.broadcast_arrays(*holds)).tobytes()
+
 
 def _apply(kind: AffineBinaryOpKind, left: int, right: int) -> int:
     match kind:
@@ -115,7 +136,7 @@ def _condition(op: WhenOp, folded: _Folded) -> object:
         return False
     if all(low >= 0 for low, _ in bounds):
         return True
-    return tuple(folded.fold(expr, op.counters) for expr in exprs)
+    return folded.truth(op) or tuple(folded.fold(expr, op.counters) for expr in exprs)
 
 
 def _signature(block: Block, folded: _Folded) -> list[object]:
@@ -151,6 +172,24 @@ def alike_groups(program: ProgramOp, groups: int) -> list[list[int]]:
                     signature += _signature(op.body.block, _Folded(op.counter, group))
         alike.setdefault(repr(signature), []).append(group)
     return list(alike.values())
+
+
+def alike_neighbours(program: ProgramOp, groups: int) -> list[list[int]]:
+    """As `alike_groups`, but together are only groups whose numbers follow each other.
+
+    One frontend sends each command to its groups by ascending number and waits for the first that
+    cannot take it. Neighbours that are alike receive the command one right after the other, so that
+    they are always in the same state: all of them take it in one cycle, or the first refuses. Were
+    another group between them, the frontend could stop there and part them.
+    """
+    found: list[list[int]] = []
+    for alike in alike_groups(program, groups):
+        for group in alike:
+            if found and found[-1][-1] == group - 1 and group != alike[0]:
+                found[-1].append(group)
+            else:
+                found.append([group])
+    return sorted(found)
 
 
 # Expansion

@@ -16,7 +16,7 @@ from pim_opt.sim.timing.controller import Controller
 from pim_opt.sim.timing.fr_fcfs.controller import FrFcfsController
 from pim_opt.sim.timing.in_order.controller import InOrderController
 from pim_opt.sim.timing.layout import CAUSES, COUNTS_AT
-from pim_opt.sim.timing.program_input import ProgramReader, alike_groups
+from pim_opt.sim.timing.program_input import ProgramReader, alike_groups, alike_neighbours
 from pim_opt.sim.timing.result import Result, structured
 from pim_opt.sim.timing.tables import Model
 from pim_opt.sim.timing.tables import compiled as compiled_tables
@@ -154,17 +154,19 @@ def simulate_program(
         device: whose controller and constraints hold.
         log: whether to keep every command issued.
         jit: whether to run compiled; plain Python gives the same.
-        share: whether one group may stand for others that receive the same commands, where the
-            controller keeps groups apart.
+        share: whether one group may stand for others that receive the same commands; where one
+            frontend serves all groups, for its neighbours.
 
     Raises:
         TimingError: the program never ends.
     """
     model = compiled_tables(device)
-    if share and not device.controller.coupled:
-        alike = alike_groups(program, device.groups)
-    else:
+    if not share:
         alike = [[group] for group in range(device.groups)]
+    elif device.controller.coupled:
+        alike = alike_neighbours(program, device.groups)
+    else:
+        alike = alike_groups(program, device.groups)
     reader = ProgramReader(model, [groups[0] for groups in alike])
     return _Stream(model, reader.read(program), alike, log, jit).simulate()
 
