@@ -1,7 +1,7 @@
 """Tunes a kernel: the search's best schedules lowered, simulated, and the best one taken."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from pim_opt.cost.contraction import estimate
@@ -49,8 +49,9 @@ class Tuned:
     """The outcome of tuning one kernel."""
 
     choices: tuple[Choice, ...]
-    """Schedules that the device can run, best first."""
+    """Best first. The device can run the first; the others are not checked for that."""
     rejected: tuple[Choice, ...]
+    """What would have been better, or never ends, and the device cannot run."""
     baseline: Choice | None
     """The device's hand mapping, whether it can run or not; None where it has none."""
     search: TuningResult
@@ -86,22 +87,39 @@ def predicted(kernel: KernelOp, schedule: Schedule) -> Choice:
     return Choice(schedule, found, energy_pj=found.energy_pj)
 
 
-def simulated(kernel: KernelOp, choice: Choice) -> Choice:
+def timed(kernel: KernelOp, choice: Choice) -> Choice:
     """The choice with what the cycle simulator says of its program.
+
+    Where the device's controller reorders commands, that may still break a dependence: `simulated`
+    looks at that, too.
 
     Raises:
         DiagnosticError: the kernel's operands do not fit the device.
     """
+    return _run(kernel, choice, check=False)
+
+
+def simulated(kernel: KernelOp, choice: Choice) -> Choice:
+    """As `timed`, and rejected where the device's controller breaks the order of the program.
+
+    Raises:
+        DiagnosticError: the kernel's operands do not fit the device.
+    """
+    return _run(kernel, choice, check=_reorders(device_of(kernel)))
+
+
+def _reorders(device: Device) -> bool:
+    return device.controller.policy == "fr-fcfs"
+
+
+def _run(kernel: KernelOp, choice: Choice, *, check: bool) -> Choice:
     device = device_of(kernel)
     module, program = lowered(kernel, choice.schedule)
-    reorders = device.controller.policy == "fr-fcfs"
     try:
-        result = simulate_program(program, device, log=reorders)
+        result = simulate_program(program, device, log=check)
     except TimingError as error:
         return replace(choice, rejected=str(error))
-    broken = None
-    if result.log is not None:
-        broken = broken_order(program, result.log, device)
+    broken = None if result.log is None else broken_order(program, result.log, device)
     module.erase()
     return replace(
         choice,
@@ -171,19 +189,37 @@ def tune_kernel(
     hand = baseline(kernel)
     hand_choice = None if hand is None else predicted(kernel, hand)
     if confirm:
-        hand_choice = None if hand_choice is None else simulated(kernel, hand_choice)
-        choices = [simulated(kernel, c) for c in choices if c.schedule != hand]
+        hand_choice = None if hand_choice is None else timed(kernel, hand_choice)
+        choices = [timed(kernel, c) for c in choices if c.schedule != hand]
     candidates = [*choices, *([] if hand_choice is None else [hand_choice])]
-    able = sorted((c for c in candidates if c.rejected is None), key=lambda c: c.score(objective))
-    rejected = tuple(c for c in candidates if c.rejected is not None)
+    ranked = sorted((c for c in candidates if c.rejected is None), key=lambda c: c.score(objective))
+    rejected = [c for c in candidates if c.rejected is not None]
+    able = _from_the_first_able(kernel, ranked, rejected) if confirm else ranked
     if not able:
         raise _none_runs(kernel, rejected)
     seconds = time.perf_counter() - started
-    return Tuned(tuple(able), rejected, hand_choice, found, seconds)
+    return Tuned(tuple(able), tuple(rejected), hand_choice, found, seconds)
 
 
-def _none_runs(kernel: KernelOp, rejected: Iterable[Choice]) -> DiagnosticError:
-    first = next(iter(rejected))
+def _from_the_first_able(
+    kernel: KernelOp, ranked: Sequence[Choice], rejected: list[Choice]
+) -> list[Choice]:
+    """The choices from the first on that the device can run; those before join the rejected ones.
+
+    The check takes longer than the simulation, so that what cannot win is not checked.
+    """
+    if not _reorders(device_of(kernel)):
+        return [*ranked]
+    for number, choice in enumerate(ranked):
+        checked = simulated(kernel, choice)
+        if checked.rejected is None:
+            return [checked, *ranked[number + 1 :]]
+        rejected.append(checked)
+    return []
+
+
+def _none_runs(kernel: KernelOp, rejected: Sequence[Choice]) -> DiagnosticError:
+    first = rejected[0]
     return DiagnosticError(
         f'device "{kernel.device.data}" can run none of the best schedules of kernel'
         f" {kernel.label}; '{first.schedule}': {first.rejected}",

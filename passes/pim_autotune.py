@@ -28,9 +28,8 @@ class PimAutotunePass(ModulePass):
             y: sum(ba); rows: all"> {..}
 
     1. The search keeps the `top-k` best schedules under the cost model.
-    2. With `confirm`, each is lowered and simulated, and so is the device's hand mapping; what the
-       device's controller would reorder against a data dependence is rejected, and the best of the
-       rest taken.
+    2. With `confirm`, each is lowered and simulated, and so is the device's hand mapping; the best
+       is taken whose commands the device's controller does not reorder against a data dependence.
     3. With `records`, what an earlier tuning found is taken instead, once it is verified.
     """
 

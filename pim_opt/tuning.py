@@ -20,7 +20,14 @@ from pim_opt.parsing import make_context
 from pim_opt.pass_options import make_pass
 from pim_opt.passes.kernel_access import MATRIX, device_named, device_of, element_of, kernels
 from pim_opt.passes.kernel_program import lowered
-from pim_opt.passes.kernel_tuning import Choice, baseline, predicted, simulated, tune_kernel
+from pim_opt.passes.kernel_tuning import (
+    Choice,
+    baseline,
+    predicted,
+    simulated,
+    timed,
+    tune_kernel,
+)
 from pim_opt.passes.recorded_tuning import key_of, recalled, record_of, remember
 from pim_opt.targets import print_trace
 from pim_opt.tune.objectives import Objective
@@ -267,7 +274,7 @@ class _Outcome:
 
 def _hand(kernel: KernelOp) -> Choice | None:
     schedule = baseline(kernel)
-    return None if schedule is None else simulated(kernel, predicted(kernel, schedule))
+    return None if schedule is None else timed(kernel, predicted(kernel, schedule))
 
 
 def _best(kernel: KernelOp, request: _Request) -> _Outcome:

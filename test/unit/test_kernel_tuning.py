@@ -59,11 +59,20 @@ def test_what_the_controller_would_break_is_rejected(monkeypatch: pytest.MonkeyP
     kernel = gemv_kernel()
     hand = baseline(kernel)
     broken = BrokenOrder("MACAB", 0, 0, "operand", 1, 0)
-    verdicts = Mock(side_effect=[None, broken, broken])
+    verdicts = Mock(side_effect=[broken, broken, None])
     monkeypatch.setattr(kernel_tuning, "broken_order", verdicts)
     tuned = tune_kernel(kernel, "latency", 2)
     assert [choice.schedule for choice in tuned.choices] == [hand]
     assert [choice.rejected for choice in tuned.rejected] == [str(broken)] * 2
+
+
+def test_only_what_would_win_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = BrokenOrder("MACAB", 0, 0, "operand", 1, 0)
+    verdicts = Mock(side_effect=[broken, None])
+    monkeypatch.setattr(kernel_tuning, "broken_order", verdicts)
+    tuned = tune_kernel(gemv_kernel(), "latency", 2)
+    assert (len(tuned.choices), len(tuned.rejected)) == (2, 1)
+    assert tuned.rejected[0].cycles <= tuned.best.cycles <= tuned.choices[1].cycles
 
 
 def test_nothing_that_can_run_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
