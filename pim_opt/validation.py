@@ -18,12 +18,14 @@ import numpy as np
 from pim_opt.cost.contraction import cycle_parts, estimate
 from pim_opt.cost.mapping import Mapping
 from pim_opt.devices import load_device
+from pim_opt.dialects.pim import KernelOp
 from pim_opt.dialects.schedule import Schedule
 from pim_opt.kinds import KINDS, kernel_text
 from pim_opt.parsing import make_context, parse_module
 from pim_opt.passes.kernel_access import MATRIX, element_of, kernels
+from pim_opt.passes.kernel_program import lowered
+from pim_opt.passes.kernel_tuning import from_dram
 from pim_opt.passes.linalg_normalize import LinalgNormalizePass
-from pim_opt.passes.lone_kernel import LoneKernel, program_of
 from pim_opt.passes.pim_outline import PimOutlinePass
 from pim_opt.sim.timing import Result, simulate_program
 from pim_opt.tune.contraction_space import ContractionSpace
@@ -255,9 +257,8 @@ def compare_item(item: SampleItem) -> dict[str, object]:
     rng = np.random.default_rng([item.seed, 0, item.number])
     shape = random_shape(item.kind, rng, SAMPLE_WORK)
     kernel = Kernel(item.device, item.kind, shape)
-    lone = lone_kernel(kernel)
-    lanes = load_device(item.device).column_elements(lone.element)
-    schedule = random_schedule(lone.contraction, load_device(item.device), lanes, rng, _is_quick)
+    space = space_of(kernel)
+    schedule = random_schedule(space.kernel, space.device, space.lanes, rng, _is_quick)
     return asdict(compare(kernel, schedule))
 
 
@@ -272,7 +273,7 @@ def compare(kernel: Kernel, schedule: Schedule) -> Comparison:
         ScheduleError: the device cannot follow the schedule.
     """
     mapping = mapping_for(kernel, schedule)
-    parts = cycle_parts(mapping, from_dram=lone_kernel(kernel).origin == "dram")
+    parts = cycle_parts(mapping, from_dram=from_dram(outlined(kernel)))
     result = simulated(kernel, schedule)
     return Comparison(
         kernel.shape,
@@ -290,13 +291,13 @@ def mapping_for(kernel: Kernel, schedule: Schedule) -> Mapping:
     Raises:
         ScheduleError: the device cannot follow the schedule.
     """
-    lone, device = lone_kernel(kernel), load_device(kernel.device)
-    return Mapping(lone.contraction, schedule, device, device.column_elements(lone.element))
+    space = space_of(kernel)
+    return Mapping(space.kernel, schedule, space.device, space.lanes)
 
 
 def simulated(kernel: Kernel, schedule: Schedule) -> Result:
     """What the kernel's program takes under a schedule."""
-    program = program_of(lone_kernel(kernel), schedule)
+    _, program = lowered(outlined(kernel), schedule)
     share = prod(kernel.shape) >= SHARED_FROM
     return simulate_program(program, load_device(kernel.device), share=share)
 
@@ -316,8 +317,9 @@ def space_item(item: SpaceItem) -> dict[str, object]:
 
 def space_of(kernel: Kernel) -> ContractionSpace:
     """The space that the tuner searches for a kernel."""
-    lone, device = lone_kernel(kernel), load_device(kernel.device)
-    return ContractionSpace(lone.contraction, device, device.column_elements(lone.element))
+    op, device = outlined(kernel), load_device(kernel.device)
+    lanes = device.column_elements(str(element_of(op.inputs[MATRIX])))
+    return ContractionSpace(op.contraction, device, lanes)
 
 
 def space_outcome(kernel: Kernel, drawn: Sequence[Schedule]) -> SpaceOutcome:
@@ -343,9 +345,9 @@ def space_outcome(kernel: Kernel, drawn: Sequence[Schedule]) -> SpaceOutcome:
 
 
 def _models_best(kernel: Kernel, count: int) -> list[Schedule]:
-    space, lone = space_of(kernel), lone_kernel(kernel)
+    space, reads_dram = space_of(kernel), from_dram(outlined(kernel))
     found = tune_contraction(
-        space.kernel, space.device, space.lanes, from_dram=lone.origin == "dram", keep=count
+        space.kernel, space.device, space.lanes, from_dram=reads_dram, keep=count
     )
     return [candidate.schedule for candidate in found.candidates]
 
@@ -364,8 +366,8 @@ def random_shape(kind: str, rng: np.random.Generator, work: tuple[int, int]) -> 
 
 
 @lru_cache(maxsize=256)
-def lone_kernel(kernel: Kernel) -> LoneKernel:
-    """What the compiler makes of a kernel's text.
+def outlined(kernel: Kernel) -> KernelOp:
+    """What the compiler makes of a kernel's text, not scheduled yet.
 
     Raises:
         ValueError: unknown kind, a shape that does not fit it, or no kernel for the device.
@@ -377,5 +379,4 @@ def lone_kernel(kernel: Kernel) -> LoneKernel:
     found = kernels(module)
     if len(found) != 1:
         raise ValueError(f"{kernel} gives {len(found)} kernels for the device, expected one")
-    element = str(element_of(found[0].inputs[MATRIX]))
-    return LoneKernel(found[0].contraction, kernel.device, element, found[0].origin.data)
+    return found[0]

@@ -6,23 +6,18 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from kernels import gemv_kernel
 
 from pim_opt.cost.contraction import estimate
 from pim_opt.cost.mapping import Mapping
 from pim_opt.devices import load_device
-from pim_opt.dialects.iteration import Access, Contraction, Role, name_dims
 from pim_opt.dialects.schedule import ScheduleError
-from pim_opt.passes.lone_kernel import LoneKernel, program_of
+from pim_opt.passes.kernel_program import lowered
 from pim_opt.sim.timing import simulate_program
 from pim_opt.tune.random_schedules import random_schedule
 
 LANES = 16
 MOST_ITERATIONS = 300
-
-
-def batched_gemv(h: int, n: int, k: int) -> Contraction:
-    dims = name_dims([(h, Role.BATCH), (n, Role.OUTPUT), (k, Role.REDUCTION)])
-    return Contraction(dims, Access((0, 2)), Access((0, 1, 2)), Access((0, 1)))
 
 
 def is_short(mapping: Mapping) -> bool:
@@ -34,14 +29,16 @@ def is_short(mapping: Mapping) -> bool:
 def test_the_program_issues_what_the_model_counts(
     name: str, h: int, n: int, k: int, seed: int
 ) -> None:
-    kernel, device = batched_gemv(h, n, k), load_device(name)
+    kernel, device = gemv_kernel(heads=h, k=k, n=n, device=name), load_device(name)
+    contraction, rng = kernel.contraction, np.random.default_rng(seed)
     try:
-        schedule = random_schedule(kernel, device, LANES, np.random.default_rng(seed), is_short)
+        schedule = random_schedule(contraction, device, LANES, rng, is_short)
     except ScheduleError:
         assume(False)
         raise
-    expected = estimate(Mapping(kernel, schedule, device, LANES))
-    result = simulate_program(program_of(LoneKernel(kernel, name), schedule), device)
+    expected = estimate(Mapping(contraction, schedule, device, LANES))
+    _, program = lowered(kernel, schedule)
+    result = simulate_program(program, device)
     counted = {command: number for command, number in expected.commands.items() if number}
     issued = {command: result.commands.get(command, 0) for command in counted}
     assert issued == counted
