@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pim_opt.api import Compiled, KernelReport, RunReport, compile, run
     from pim_opt.devices import Device, load_device
-    from pim_opt.simulate import simulate
-    from pim_opt.tuning import TuneReport, tune
+    from pim_opt.simulation import simulate
+    from pim_opt.tuning import TuneReport, autotune
 
 __all__ = [
     "Compiled",
@@ -19,11 +19,11 @@ __all__ = [
     "KernelReport",
     "RunReport",
     "TuneReport",
+    "autotune",
     "compile",
     "load_device",
     "run",
     "simulate",
-    "tune",
 ]
 
 
@@ -36,8 +36,8 @@ def __getattr__(name: str) -> Any:
     homes = {
         "Device": "devices",
         "TuneReport": "tuning",
+        "autotune": "tuning",
         "load_device": "devices",
-        "simulate": "simulate",
-        "tune": "tuning",
+        "simulate": "simulation",
     }
     return getattr(importlib.import_module(f"pim_opt.{homes.get(name, 'api')}"), name)

@@ -124,7 +124,7 @@ class _Request:
     records: Path | None
 
 
-def tune(
+def autotune(
     source: str | Path | ModuleOp,
     *,
     shape: Sequence[int] | None = None,
@@ -135,8 +135,10 @@ def tune(
     schedule: str | None = None,
     top_k: int = 16,
     records: Path | None = None,
-) -> tuple[TuneReport, ...]:
+) -> Iterator[TuneReport]:
     """Find the best schedule of every kernel, or evaluate one that is given.
+
+    A kernel is tuned when its report is asked for.
 
     Args:
         source: a kind of kernel if `shape` is given; else a path, MLIR text, or a module.
@@ -152,34 +154,6 @@ def tune(
     Raises:
         Failure: what is wrong with source, device or schedule, with its place; or nothing to tune.
     """
-    return tuple(
-        tune_each(
-            source,
-            shape=shape,
-            device=device,
-            objective=objective,
-            inputs=inputs,
-            narrow_to=narrow_to,
-            schedule=schedule,
-            top_k=top_k,
-            records=records,
-        )
-    )
-
-
-def tune_each(
-    source: str | Path | ModuleOp,
-    *,
-    shape: Sequence[int] | None = None,
-    device: str = "attacc",
-    objective: Objective = "latency",
-    inputs: str = "dram",
-    narrow_to: str | None = None,
-    schedule: str | None = None,
-    top_k: int = 16,
-    records: Path | None = None,
-) -> Iterator[TuneReport]:
-    """The reports of `tune`, each as soon as it is there."""
     if top_k < 1:
         raise failure(f"top-k is {top_k}; expected at least 1")
     sizes = None if shape is None else _sizes(source, shape)

@@ -31,7 +31,7 @@ def execute(options: argparse.Namespace) -> int:
         Failure: a file that cannot be timed; those before it have been printed.
     """
     from pim_opt.diagnostics import failure  # noqa: PLC0415
-    from pim_opt.simulate import simulate  # noqa: PLC0415
+    from pim_opt.simulation import simulate  # noqa: PLC0415
 
     if options.timeline is not None and len(options.files) != 1:
         raise failure(f"--timeline shows one file; given are {len(options.files)}")

@@ -71,7 +71,7 @@ def reports(options: argparse.Namespace, **changed: Any) -> "Iterator[TuneReport
     from pim_opt.diagnostics import failure, from_remark  # noqa: PLC0415
     from pim_opt.dialects.diagnostics import remarks_to  # noqa: PLC0415
     from pim_opt.kinds import KINDS  # noqa: PLC0415
-    from pim_opt.tuning import tune_each  # noqa: PLC0415
+    from pim_opt.tuning import autotune  # noqa: PLC0415
 
     named = options.shape is not None
     if not named and options.file in KINDS:
@@ -80,7 +80,7 @@ def reports(options: argparse.Namespace, **changed: Any) -> "Iterator[TuneReport
     names = ("shape", "device", "objective", "inputs", "narrow_to", "schedule", "top_k", "records")
     arguments = {name: getattr(options, name) for name in names} | changed
     with remarks_to(lambda remark: show_remarks([from_remark(remark)])):
-        yield from tune_each(options.file if named else Path(options.file), **arguments)
+        yield from autotune(options.file if named else Path(options.file), **arguments)
 
 
 def execute(options: argparse.Namespace) -> int:

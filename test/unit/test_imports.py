@@ -1,10 +1,13 @@
 """Imports go one way, and mathematics knows no IR."""
 
 import ast
+import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+import pim_opt
 
 ROOT = Path(__file__).parents[2]
 
@@ -44,3 +47,10 @@ def test_imports_go_one_way(folder: str) -> None:
 @pytest.mark.parametrize("name", MATHEMATICS)
 def test_mathematics_knows_no_ir(name: str) -> None:
     assert not [module for module in imported(ROOT / name) if module.startswith("xdsl")]
+
+
+@pytest.mark.parametrize("name", pim_opt.__all__)
+def test_a_name_of_the_api_is_no_modules(name: str) -> None:
+    # The import of a module of that name would take its place.
+    assert getattr(pim_opt, name).__name__ == name
+    assert importlib.util.find_spec(f"pim_opt.{name}") is None
