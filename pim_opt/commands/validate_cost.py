@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pim_opt.tune.sweep import SweepOptions
-    from pim_opt.validation import Comparison, Validation
+    from pim_opt.validation_report import Comparison, Validation
 
 SHOWN = 10
 """Samples with the largest errors that are shown."""
@@ -107,7 +107,7 @@ def _compare_one(options: argparse.Namespace) -> int:
     from dataclasses import asdict  # noqa: PLC0415
 
     from pim_opt.dialects.schedule import parse_schedule  # noqa: PLC0415
-    from pim_opt.validation import Kernel, compare  # noqa: PLC0415
+    from pim_opt.measuring import Kernel, compare  # noqa: PLC0415
 
     if options.shape is None or options.schedule is None:
         raise ValueError("--shape and --schedule come together")

@@ -8,22 +8,12 @@ import pytest
 
 from pim_opt import validation
 from pim_opt.dialects.schedule import Schedule, parse_schedule
+from pim_opt.measuring import CONFIRMED, Kernel, compare, simulated, space_of, space_outcome
 from pim_opt.pimc import main
 from pim_opt.tune.schedule_space import schedules
 from pim_opt.tune.sweep import SweepOptions
-from pim_opt.validation import (
-    CONFIRMED,
-    Comparison,
-    Kernel,
-    SpaceOutcome,
-    Validation,
-    compare,
-    random_shape,
-    simulated,
-    space_of,
-    space_outcome,
-    validate,
-)
+from pim_opt.validation import random_shape, validate
+from pim_opt.validation_report import Comparison, SpaceOutcome, Validation
 
 TINY = Kernel("attacc", "gemv", (1, 1, 3, 2))
 
