@@ -16,7 +16,7 @@ from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Block, SSAValue
 from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineExpr, AffineMap
 
-from pim_opt.sim.expand import evaluate_affine
+from pim_opt.sim.affine import evaluate_affine
 
 Array = NDArray[Any]
 EvaluateBody = Callable[[Block, Sequence[Array], Mapping[SSAValue, Array]], Sequence[Array]]

@@ -10,21 +10,12 @@ from math import prod
 from typing import cast
 
 import numpy as np
-from numpy.typing import NDArray
 from xdsl.dialects.builtin import MemRefType
 from xdsl.ir import Attribute, Block, Operation, SSAValue
-from xdsl.ir.affine import (
-    AffineBinaryOpExpr,
-    AffineBinaryOpKind,
-    AffineConstantExpr,
-    AffineDimExpr,
-    AffineExpr,
-    AffineMap,
-)
+from xdsl.ir.affine import AffineMap
 
 from pim_opt.dialects.pim import IssueOp, ProgramOp, RepeatOp, SpmdOp, WhenOp
-
-Ints = NDArray[np.int64]
+from pim_opt.sim.affine import Ints, evaluate_affine
 
 RUN_LIMIT = 1 << 15
 """Commands in one run at most, unless a single section of all groups has more."""
@@ -76,34 +67,6 @@ class _Scope:
         }
         counters[counter] = np.arange(count)[:, None]
         return replace(self, counters=counters, points=self.points * count)
-
-
-def evaluate_affine(expr: AffineExpr, dims: Sequence[Ints]) -> Ints:
-    """The value of an affine expression on arrays of dimension values, which broadcast.
-
-    Raises:
-        ValueError: the expression has symbols or an unknown operation.
-    """
-    match expr:
-        case AffineDimExpr(position):
-            return dims[position]
-        case AffineConstantExpr(value):
-            return np.asarray(value, np.int64)
-        case AffineBinaryOpExpr(kind, lhs, rhs):
-            left, right = evaluate_affine(lhs, dims), evaluate_affine(rhs, dims)
-            match kind:
-                case AffineBinaryOpKind.Add:
-                    return left + right
-                case AffineBinaryOpKind.Mul:
-                    return left * right
-                case AffineBinaryOpKind.FloorDiv:
-                    return left // right
-                case AffineBinaryOpKind.Mod:
-                    return left % right
-                case AffineBinaryOpKind.CeilDiv:
-                    return -(-left // right)
-        case _:
-            raise ValueError(f"affine expression {expr} has symbols")
 
 
 def _columns(map_: AffineMap, dims: Sequence[Ints], count: int) -> Ints:

@@ -21,7 +21,8 @@ from xdsl.ir.affine import (
 
 from pim_opt.devices import Device
 from pim_opt.dialects.pim import BarrierOp, IssueOp, ProgramOp, RepeatOp, SpmdOp, WhenOp
-from pim_opt.sim.expand import evaluate_affine
+from pim_opt.sim.affine import apply_affine, evaluate_affine
+from pim_opt.sim.byte_address import address_fields
 from pim_opt.sim.timing.arrays import Ints
 from pim_opt.sim.timing.requests import (
     ADDRESS,
@@ -65,7 +66,7 @@ class _Folded:
             case AffineBinaryOpExpr(kind, lhs, rhs):
                 left, right = self.fold(lhs, dims), self.fold(rhs, dims)
                 if isinstance(left, int) and isinstance(right, int):
-                    return _apply(kind, left, right)
+                    return apply_affine(kind, left, right)
                 return (kind.name, left, right)
             case _:
                 raise ValueError(f"affine expression {expr} has symbols")
@@ -83,7 +84,7 @@ class _Folded:
                 low, high = self.bounds(lhs, dims), self.bounds(rhs, dims)
                 if kind is AffineBinaryOpKind.Mod:
                     return 0, high[1] - 1
-                ends = [_apply(kind, a, b) for a in low for b in high]
+                ends = [apply_affine(kind, a, b) for a in low for b in high]
                 return min(ends), max(ends)
             case _:
                 raise ValueError(f"affine expression {expr} has symbols")
@@ -104,20 +105,6 @@ class _Folded:
             dims[position] = values
         holds = [evaluate_affine(expr, dims) >= 0 for expr in exprs]
         return np.logical_and.reduce(np.broadcast_arrays(*holds)).tobytes()
-
-
-def _apply(kind: AffineBinaryOpKind, left: int, right: int) -> int:
-    match kind:
-        case AffineBinaryOpKind.Add:
-            return left + right
-        case AffineBinaryOpKind.Mul:
-            return left * right
-        case AffineBinaryOpKind.FloorDiv:
-            return left // right
-        case AffineBinaryOpKind.Mod:
-            return left % right
-        case AffineBinaryOpKind.CeilDiv:
-            return -(-left // right)
 
 
 def _trip_count(counter: SSAValue) -> int:
@@ -374,16 +361,6 @@ class _Weights:
     def __init__(self, device: Device) -> None:
         counts = [level.count for level in device.core_levels]
         self.bank = [prod(counts[i + 1 :]) for i in range(len(counts))]
-        self.column = 1 << _bits(device.column_bytes)
-        self.row = self.column << _bits(device.columns)
-        stride = self.row << _bits(device.rows)
-        strides: list[int] = []
-        for count in reversed(counts):
-            strides.append(stride)
-            stride <<= _bits(count)
-        self.address = strides[::-1]
-        self.group = stride
-
-
-def _bits(count: int) -> int:
-    return (count - 1).bit_length()
+        fields = address_fields(device)
+        self.group, self.row, self.column = fields.group.step, fields.row.step, fields.column.step
+        self.address = [field.step for field in fields.core_levels]

@@ -8,6 +8,7 @@ import numpy as np
 
 from pim_opt.cost.jit import compiled_kernel, part
 from pim_opt.devices import Device
+from pim_opt.sim.byte_address import address_fields
 from pim_opt.sim.timing.arrays import Ints, Lines, Words
 from pim_opt.sim.timing.requests import (
     ADDRESS,
@@ -204,42 +205,25 @@ class TraceReader:
 
 
 class _Decoder:
-    """Takes addresses apart: see sim/trace.py for the order of the bits."""
+    """Takes addresses apart."""
 
     def __init__(self, device: Device) -> None:
         self._device = device
-        self._shift = 0
-        self._field(device.column_bytes)
-        self._column, self._row = self._field(device.columns), self._field(device.rows)
-        self._levels = [self._field(level.count) for level in reversed(device.core_levels)]
-        self._group = self._field(device.groups)
-        self.size = 1 << self._shift
+        self._fields = address_fields(device)
+        self.size = 1 << self._fields.group.stop
         self.limit = (1 << 62) // 16 if device.controller.wraps_addresses else self.size
-
-    def _field(self, count: int) -> tuple[int, int]:
-        """Position and mask of the next field up."""
-        position = self._shift
-        bits = (count - 1).bit_length()
-        self._shift += bits
-        return position, (1 << bits) - 1
 
     def decode(self, address: Ints, requests: Ints) -> None:
         """Fill in the address of a block of requests, and what it says."""
+        fields = self._fields
         requests[:, ADDRESS] = address
-        requests[:, COLUMN] = _cut(address, self._column)
-        requests[:, ROW] = _cut(address, self._row)
-        requests[:, GROUP] = _cut(address, self._group)
+        requests[:, COLUMN] = fields.column.of(address)
+        requests[:, ROW] = fields.row.of(address)
+        requests[:, GROUP] = fields.group.of(address)
         bank = np.zeros_like(address)
-        weight = 1
-        for field, level in zip(self._levels, reversed(self._device.core_levels), strict=True):
-            bank += _cut(address, field) * weight
-            weight *= level.count
+        for field, level in zip(fields.core_levels, self._device.core_levels, strict=True):
+            bank = bank * level.count + field.of(address)
         requests[:, BANK] = bank
-
-
-def _cut(address: Ints, field: tuple[int, int]) -> Ints:
-    position, mask = field
-    return (address >> position) & mask
 
 
 def file_chunks(path: Path) -> Iterator[bytes]:
