@@ -84,6 +84,22 @@ class Contraction:
                     f"{name} has dimensions {sorted(access.dims)}, expected {sorted(wanted)}"
                 )
 
+    @property
+    def kind(self) -> str:
+        return "contraction"
+
+    @property
+    def detail(self) -> str:
+        return ""
+
+    @property
+    def inputs(self) -> tuple[Access, Access]:
+        return self.vector, self.matrix
+
+    @property
+    def stages(self) -> tuple["Contraction"]:
+        return (self,)
+
     def shape(self, access: Access) -> tuple[int, ...]:
         """The tensor shape that `access` indexes."""
         return tuple(1 if dim is None else self.dims[dim].size for dim in access.axes)

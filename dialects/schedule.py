@@ -18,6 +18,8 @@ without them, in the outermost place where the buffers are large enough.
 is left to the host. `rows:` says how the host finds the rows open that it writes results to:
 `each` bank's for itself, or `all` at once, by a multiplication whose sum nobody reads.
 
+A kernel that runs several loop nests has a schedule for each of them, with ` | ` between.
+
 Pure mathematics, no IR and no device: names of levels are checked against a device elsewhere.
 """
 
@@ -26,13 +28,14 @@ from collections import Counter
 from dataclasses import dataclass
 from math import prod
 
-from pim_opt.dialects.iteration import Contraction
+from pim_opt.dialects.computation import Computation
 
 TIME = "time"
 LANE = "lane"
 TRAVELS = ("direct", "multicast")
 ROWS = ("each", "all")
 MARKS = ("x", "y")
+SEPARATOR = " | "
 
 
 class ScheduleError(ValueError):
@@ -123,6 +126,42 @@ class Schedule:
         """The split of `dim`; a dimension that is not mentioned has no factors."""
         return next((s for s in self.splits if s.dim == dim), Split(dim, ()))
 
+    @property
+    def stages(self) -> tuple["Schedule"]:
+        return (self,)
+
+    def with_stage(self, number: int, nest: "Schedule") -> "Schedule":
+        """The schedule with another one for loop nest `number`."""
+        return (nest,)[number]
+
+
+@dataclass(frozen=True)
+class StagedSchedule:
+    """The schedules of the loop nests that a kernel runs, in order."""
+
+    stages: tuple[Schedule, ...]
+
+    def __str__(self) -> str:
+        return SEPARATOR.join(map(str, self.stages))
+
+    def with_stage(self, number: int, nest: Schedule) -> "StagedSchedule":
+        """The schedule with another one for loop nest `number`."""
+        return StagedSchedule((*self.stages[:number], nest, *self.stages[number + 1 :]))
+
+
+AnySchedule = Schedule | StagedSchedule
+
+
+def one_nest(schedule: AnySchedule) -> Schedule:
+    """The schedule of a kernel with one loop nest.
+
+    Raises:
+        ScheduleError: it is one for several.
+    """
+    if len(schedule.stages) != 1:
+        raise ScheduleError(f"{len(schedule.stages)} loop nests, but the kernel has 1")
+    return schedule.stages[0]
+
 
 def _size(text: str, where: str) -> int:
     if not text.isdecimal() or int(text) < 1:
@@ -183,8 +222,18 @@ def _parse_rows(items: list[str]) -> dict[str, object]:
 _PARTS = {"x": _parse_travel, "y": _parse_result, "rows": _parse_rows}
 
 
-def parse_schedule(text: str) -> Schedule:
+def parse_schedule(text: str) -> AnySchedule:
     """Read a schedule from its line of text.
+
+    Raises:
+        ScheduleError: a part cannot be read, or is given twice.
+    """
+    stages = tuple(parse_nest(part) for part in text.split(SEPARATOR.strip()))
+    return stages[0] if len(stages) == 1 else StagedSchedule(stages)
+
+
+def parse_nest(text: str) -> Schedule:
+    """Read the schedule of one loop nest.
 
     Raises:
         ScheduleError: a part cannot be read, or is given twice.
@@ -210,12 +259,21 @@ def parse_schedule(text: str) -> Schedule:
     return Schedule(tuple(splits), **fields)  # pyright: ignore[reportArgumentType]
 
 
-def check_covers(schedule: Schedule, kernel: Contraction) -> None:
+def check_covers(schedule: AnySchedule, kernel: Computation) -> None:
     """Check that `schedule` speaks of the kernel's dimensions, covers them and orders its loops.
 
     Raises:
         ScheduleError: naming the dimension, what was found and what was expected.
     """
+    if len(schedule.stages) != len(kernel.stages):
+        raise ScheduleError(
+            f"{len(schedule.stages)} loop nests, but the kernel has {len(kernel.stages)}"
+        )
+    for nest, stage in zip(schedule.stages, kernel.stages, strict=True):
+        _check_nest(nest, stage)
+
+
+def _check_nest(schedule: Schedule, kernel: Computation) -> None:
     names = [dim.name for dim in kernel.dims]
     for split in schedule.splits:
         if split.dim not in names:

@@ -12,7 +12,7 @@ from pim_opt.devices import Device, DeviceError, load_device
 from pim_opt.dialects.diagnostics import DiagnosticError, Place
 from pim_opt.dialects.iteration import Contraction
 from pim_opt.dialects.pim import KernelOp
-from pim_opt.dialects.schedule import Schedule, ScheduleError
+from pim_opt.dialects.schedule import Schedule, ScheduleError, one_nest
 
 _Op = TypeVar("_Op", bound=Operation)
 
@@ -47,6 +47,16 @@ def device_of(kernel: KernelOp) -> Device:
     return device_named(kernel.device.data, kernel)
 
 
+def from_dram(kernel: KernelOp) -> bool:
+    """Whether streamed operands start in DRAM, in host layout; else the host has them."""
+    return kernel.origin.data == "dram"
+
+
+def lanes_of(kernel: KernelOp) -> int:
+    """Elements of the kernel's type in one DRAM column."""
+    return device_of(kernel).column_elements(str(element_of(kernel.inputs[0])))
+
+
 def shape_of(value: SSAValue | Attribute) -> tuple[int, ...]:
     """The shape of a tensor value or type."""
     type_ = value.type if isinstance(value, SSAValue) else value
@@ -72,7 +82,8 @@ def mapping_of(kernel: KernelOp) -> Mapping:
     device_of(kernel)
     element = str(element_of(kernel.inputs[MATRIX]))
     try:
-        return _bound(kernel.contraction, kernel.schedule.data, kernel.device.data, element)
+        schedule = one_nest(kernel.schedule.data)
+        return _bound(kernel.contraction, schedule, kernel.device.data, element)
     except ScheduleError as error:
         raise DiagnosticError(f"schedule of kernel {kernel.label}: {error}", kernel) from error
 

@@ -7,7 +7,7 @@ from xdsl.ir import Block, Region
 from xdsl.passes import ModulePass
 
 from pim_opt.dialects.pim import KernelOp, ProgramOp, ScheduleAttr
-from pim_opt.dialects.schedule import Schedule
+from pim_opt.dialects.schedule import AnySchedule
 from pim_opt.passes.layout_fold_rearrangements import LayoutFoldRearrangementsPass
 from pim_opt.passes.layout_insert_rearrangements import LayoutInsertRearrangementsPass
 from pim_opt.passes.layout_map_banks import LayoutMapBanksPass
@@ -26,7 +26,7 @@ LOWERING: tuple[ModulePass, ...] = (
 """From scheduled kernels to command programs."""
 
 
-def isolated(kernel: KernelOp, schedule: Schedule) -> tuple[ModuleOp, KernelOp]:
+def isolated(kernel: KernelOp, schedule: AnySchedule) -> tuple[ModuleOp, KernelOp]:
     """A module with a function that is a copy of the kernel and nothing else, and the copy."""
     block = Block(arg_types=kernel.inputs.types)
     copy = kernel.clone(dict(zip(kernel.inputs, block.args, strict=True)))
@@ -36,7 +36,7 @@ def isolated(kernel: KernelOp, schedule: Schedule) -> tuple[ModuleOp, KernelOp]:
     return ModuleOp([FuncOp(kernel.label.data, types, Region(block))]), copy
 
 
-def lowered(kernel: KernelOp, schedule: Schedule) -> tuple[ModuleOp, ProgramOp]:
+def lowered(kernel: KernelOp, schedule: AnySchedule) -> tuple[ModuleOp, ProgramOp]:
     """A copy of a kernel that is not distributed yet, lowered under a schedule, and its program.
 
     The kernel's own schedule, if it has one, is not looked at, and the kernel stays as it is.

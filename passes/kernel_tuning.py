@@ -4,28 +4,26 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from pim_opt.cost.contraction import estimate
 from pim_opt.cost.energy import energy_pj
 from pim_opt.cost.estimate import Estimate
-from pim_opt.cost.mapping import Mapping
 from pim_opt.devices import Device
 from pim_opt.dialects.diagnostics import DiagnosticError
 from pim_opt.dialects.pim import KernelOp
-from pim_opt.dialects.schedule import Schedule, ScheduleError, check_covers
-from pim_opt.passes.kernel_access import MATRIX, device_of, element_of
+from pim_opt.dialects.schedule import AnySchedule, ScheduleError, check_covers
+from pim_opt.passes.kernel_access import device_of
+from pim_opt.passes.kernel_classes import class_of
 from pim_opt.passes.kernel_program import lowered
 from pim_opt.sim.issue_order import broken_order
 from pim_opt.sim.timing import Result, TimingError, simulate_program
-from pim_opt.tune.contraction_tuner import TuningResult, tune_contraction
+from pim_opt.tune.contraction_tuner import TuningResult
 from pim_opt.tune.objectives import Objective, combined
-from pim_opt.tune.rule_of_thumb import rule_of_thumb
 
 
 @dataclass(frozen=True)
 class Choice:
     """A schedule of a kernel and what is known of it."""
 
-    schedule: Schedule
+    schedule: AnySchedule
     estimate: Estimate
     result: Result | None = None
     """What the cycle simulator says, without its log; None if it was not asked."""
@@ -62,28 +60,17 @@ class Tuned:
         return self.choices[0]
 
 
-def _lanes(kernel: KernelOp, device: Device) -> int:
-    return device.column_elements(str(element_of(kernel.inputs[MATRIX])))
-
-
-def from_dram(kernel: KernelOp) -> bool:
-    """Whether the kernel's vector starts in DRAM; else the host has it."""
-    return kernel.origin.data == "dram"
-
-
-def predicted(kernel: KernelOp, schedule: Schedule) -> Choice:
+def predicted(kernel: KernelOp, schedule: AnySchedule) -> Choice:
     """What the cost model says of a schedule.
 
     Raises:
         DiagnosticError: the schedule does not fit the kernel or its device.
     """
-    device = device_of(kernel)
     try:
-        check_covers(schedule, kernel.contraction)
-        mapping = Mapping(kernel.contraction, schedule, device, _lanes(kernel, device))
+        check_covers(schedule, kernel.computation)
+        found = class_of(kernel).estimate(kernel, schedule)
     except ScheduleError as error:
         raise DiagnosticError(f"schedule of kernel {kernel.label}: {error}", kernel) from error
-    found = estimate(mapping, from_dram=from_dram(kernel))
     return Choice(schedule, found, energy_pj=found.energy_pj)
 
 
@@ -135,11 +122,10 @@ def issued_energy_pj(result: Result, device: Device) -> float:
     return energy_pj(device, result.commands, rows)
 
 
-def baseline(kernel: KernelOp) -> Schedule | None:
+def baseline(kernel: KernelOp) -> AnySchedule | None:
     """The device's hand mapping of a kernel; None if it has none."""
-    device = device_of(kernel)
     try:
-        return rule_of_thumb(kernel.contraction, device, _lanes(kernel, device))
+        return class_of(kernel).hand_mapping(kernel)
     except ScheduleError:
         return None
 
@@ -150,18 +136,10 @@ def search(kernel: KernelOp, objective: Objective, keep: int) -> TuningResult:
     Raises:
         DiagnosticError: the device has no schedule for the kernel at all.
     """
-    device = device_of(kernel)
-    result = tune_contraction(
-        kernel.contraction,
-        device,
-        _lanes(kernel, device),
-        from_dram=from_dram(kernel),
-        keep=keep,
-        objective=objective,
-    )
+    result = class_of(kernel).search(kernel, objective, keep)
     if not result.candidates:
         raise DiagnosticError(
-            f'no schedule of kernel {kernel.label} fits device "{device.name}"', kernel
+            f'no schedule of kernel {kernel.label} fits device "{kernel.device.data}"', kernel
         )
     return result
 

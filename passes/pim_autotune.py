@@ -10,7 +10,7 @@ from xdsl.passes import ModulePass
 
 from pim_opt.dialects.diagnostics import DiagnosticError
 from pim_opt.dialects.pim import KernelOp, ScheduleAttr
-from pim_opt.dialects.schedule import Schedule
+from pim_opt.dialects.schedule import AnySchedule
 from pim_opt.passes.kernel_access import kernels
 from pim_opt.passes.kernel_tuning import tune_kernel
 from pim_opt.passes.recorded_tuning import key_of, recalled, record_of, remember
@@ -49,7 +49,7 @@ class PimAutotunePass(ModulePass):
             if kernel.schedule is None:
                 kernel.properties["schedule"] = ScheduleAttr(self._choose(kernel))
 
-    def _choose(self, kernel: KernelOp) -> Schedule:
+    def _choose(self, kernel: KernelOp) -> AnySchedule:
         if self.top_k < 1:
             raise DiagnosticError(f"top-k is {self.top_k}; expected at least 1", kernel)
         path = None if self.records is None or not self.confirm else Path(self.records)

@@ -8,9 +8,9 @@ from xdsl.passes import ModulePass
 
 from pim_opt.dialects.diagnostics import DiagnosticError
 from pim_opt.dialects.pim import KernelOp, ScheduleAttr
-from pim_opt.dialects.schedule import Schedule, ScheduleError, check_covers, parse_schedule
-from pim_opt.passes.kernel_access import MATRIX, device_of, element_of, kernels, mapping_of
-from pim_opt.tune.rule_of_thumb import rule_of_thumb
+from pim_opt.dialects.schedule import AnySchedule, ScheduleError, check_covers, parse_schedule
+from pim_opt.passes.kernel_access import kernels
+from pim_opt.passes.kernel_classes import class_of
 
 
 @dataclass(frozen=True)
@@ -33,17 +33,16 @@ class PimSetSchedulePass(ModulePass):
         for kernel in kernels(op):
             if kernel.schedule is None:
                 kernel.properties["schedule"] = ScheduleAttr(self._choose(kernel))
-                # Binds the schedule to the device, which finds what the device cannot do.
-                mapping_of(kernel)
 
-    def _choose(self, kernel: KernelOp) -> Schedule:
+    def _choose(self, kernel: KernelOp) -> AnySchedule:
+        class_ = class_of(kernel)
         try:
-            if self.schedule is not None and self.schedule != "baseline":
-                schedule = parse_schedule(self.schedule)
-                check_covers(schedule, kernel.contraction)
-                return schedule
-            device = device_of(kernel)
-            lanes = device.column_elements(str(element_of(kernel.inputs[MATRIX])))
-            return rule_of_thumb(kernel.contraction, device, lanes)
+            if self.schedule is None or self.schedule == "baseline":
+                return class_.hand_mapping(kernel)
+            schedule = parse_schedule(self.schedule)
+            check_covers(schedule, kernel.computation)
+            # Binds the schedule to the device, which finds what the device cannot do.
+            class_.estimate(kernel, schedule)
+            return schedule
         except ScheduleError as error:
             raise DiagnosticError(f"schedule of kernel {kernel.label}: {error}", kernel) from error

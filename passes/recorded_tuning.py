@@ -24,13 +24,13 @@ def key_of(kernel: KernelOp) -> str:
         "resident": list(kernel.resident_operands),
         "origin": kernel.origin.data,
     }
-    return record_key(kernel.contraction, device_of(kernel), context)
+    return record_key(kernel.computation, device_of(kernel), context)
 
 
 def described(kernel: KernelOp) -> str:
     """What a kernel computes, in a few words."""
-    dims = ", ".join(f"{dim.name} {dim.size} {dim.role}" for dim in kernel.contraction.dims)
-    return f"contraction {dims}"
+    dims = ", ".join(f"{dim.name} {dim.size} {dim.role}" for dim in kernel.computation.dims)
+    return f"{kernel.kind} {dims}"
 
 
 def record_of(kernel: KernelOp, tuned: Tuned, objective: Objective, top_k: int, key: str) -> Record:

@@ -12,9 +12,8 @@ from pim_opt.dialects.pim import KernelOp
 from pim_opt.dialects.schedule import Schedule
 from pim_opt.kinds import kernel_text
 from pim_opt.parsing import make_context, parse_module
-from pim_opt.passes.kernel_access import MATRIX, element_of, kernels
+from pim_opt.passes.kernel_access import MATRIX, element_of, from_dram, kernels
 from pim_opt.passes.kernel_program import lowered
-from pim_opt.passes.kernel_tuning import from_dram
 from pim_opt.passes.linalg_normalize import LinalgNormalizePass
 from pim_opt.passes.pim_outline import PimOutlinePass
 from pim_opt.sim.timing import Result, simulate_program

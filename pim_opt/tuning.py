@@ -9,16 +9,16 @@ from typing import TextIO
 from xdsl.dialects.builtin import ModuleOp
 
 from pim_opt.api import compile_passes, read_module
-from pim_opt.cost.bound import Bound, contraction_bound
-from pim_opt.cost.floor import contraction_floor_cycles
+from pim_opt.cost.bound import Bound
 from pim_opt.diagnostics import diagnosed, failure, verify
 from pim_opt.dialects.diagnostics import DiagnosticError
 from pim_opt.dialects.pim import DistributeOp, KernelOp, ProgramOp
-from pim_opt.dialects.schedule import Schedule, ScheduleError, parse_schedule
+from pim_opt.dialects.schedule import AnySchedule, ScheduleError, parse_schedule
 from pim_opt.kinds import KINDS, kernel_text
 from pim_opt.parsing import make_context
 from pim_opt.pass_options import make_pass
-from pim_opt.passes.kernel_access import MATRIX, device_named, device_of, element_of, kernels
+from pim_opt.passes.kernel_access import device_named, kernels
+from pim_opt.passes.kernel_classes import class_of
 from pim_opt.passes.kernel_program import lowered
 from pim_opt.passes.kernel_tuning import (
     Choice,
@@ -209,22 +209,21 @@ def _outlined(
 def _tuned(
     kernel: KernelOp, kind: str | None, sizes: Mapping[str, int] | None, request: _Request
 ) -> TuneReport:
-    device = device_of(kernel)
+    class_ = class_of(kernel)
     outcome = _given(kernel, request) if request.schedule is not None else _best(kernel, request)
-    lanes = device.column_elements(str(element_of(kernel.inputs[MATRIX])))
-    bound = contraction_bound(kernel.contraction, device, lanes)
+    bound = class_.bound(kernel)
     assert bound is not None, "a kernel is outlined only where the device has commands for it"
     return TuneReport(
-        kind or "contraction",
+        kind or kernel.kind,
         kernel.label.data,
-        dict(sizes or {dim.name: dim.size for dim in kernel.contraction.dims}),
+        dict(sizes or {dim.name: dim.size for dim in kernel.computation.dims}),
         kernel.device.data,
         request.objective,
         outcome.best,
         outcome.baseline,
         outcome.others,
         outcome.rejected,
-        contraction_floor_cycles(kernel.contraction, device, lanes),
+        class_.floor_cycles(kernel),
         bound,
         outcome.candidates,
         outcome.pruned,
@@ -288,7 +287,7 @@ def _given(kernel: KernelOp, request: _Request) -> _Outcome:
     return _Outcome(choice, hand, (), 0, 1, 0, time.perf_counter() - started)
 
 
-def _parsed(kernel: KernelOp, text: str) -> Schedule:
+def _parsed(kernel: KernelOp, text: str) -> AnySchedule:
     if text != BASELINE:
         try:
             return parse_schedule(text)

@@ -27,6 +27,7 @@ from pim_opt.dialects.layout import (
     layout_of,
 )
 from pim_opt.dialects.pim import CombineOp, DistributeOp, KernelOp, ProgramOp, YieldOp
+from pim_opt.dialects.schedule import one_nest
 from pim_opt.sim.element_types import dtype_of
 from pim_opt.sim.evaluate import Environment, Evaluator, Handler, Value
 from pim_opt.sim.functional import Execution, run_program
@@ -123,7 +124,7 @@ def _mapping(kernel: KernelOp) -> Mapping:
     device = load_device(kernel.device.data)
     element = cast(TensorType[Attribute], kernel.inputs[0].type).element_type
     lanes = device.column_elements(str(element))
-    return Mapping(kernel.contraction, kernel.schedule.data, device, lanes)
+    return Mapping(kernel.contraction, one_nest(kernel.schedule.data), device, lanes)
 
 
 @dataclass(frozen=True)

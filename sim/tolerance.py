@@ -16,6 +16,7 @@ from pim_opt.cost.mapping import Mapping
 from pim_opt.devices import load_device
 from pim_opt.dialects.iteration import Access, Contraction, Role
 from pim_opt.dialects.pim import KernelOp
+from pim_opt.dialects.schedule import one_nest
 from pim_opt.sim.element_types import unit_roundoff
 
 Array = NDArray[Any]
@@ -86,4 +87,4 @@ def _host_partials(kernel: KernelOp) -> int:
     device = load_device(kernel.device.data)
     element = cast(TensorType[Attribute], kernel.inputs[0].type).element_type
     lanes = device.column_elements(str(element))
-    return Mapping(kernel.contraction, kernel.schedule.data, device, lanes).host_partials
+    return Mapping(kernel.contraction, one_nest(kernel.schedule.data), device, lanes).host_partials

@@ -4,14 +4,21 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import permutations
 
-from pim_opt.dialects.schedule import ROWS, TIME, TRAVELS, Factor, Schedule, Split
+from pim_opt.dialects.schedule import ROWS, TIME, TRAVELS, AnySchedule, Factor, Schedule, Split
 
 MOST_LOOPS = 5
 """Loops of which all orders are tried."""
 
 
-def neighbours(schedule: Schedule) -> Iterator[tuple[str, Schedule]]:
-    """Schedules that differ in one decision, legal or not, each with what is different.
+def neighbours(schedule: AnySchedule) -> Iterator[tuple[str, AnySchedule]]:
+    """Schedules that differ in one decision, legal or not, each with what is different."""
+    for number, nest in enumerate(schedule.stages):
+        for text, other in _neighbours(nest):
+            yield text, schedule.with_stage(number, other)
+
+
+def _neighbours(schedule: Schedule) -> Iterator[tuple[str, Schedule]]:
+    """Those of one loop nest.
 
     Where data load and move is left to the buffers' sizes, since other loops need other places.
     """

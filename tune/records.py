@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 
 from pim_opt.devices import Device
-from pim_opt.dialects.iteration import Contraction
+from pim_opt.dialects.computation import Computation, text_of
 
 Warn = Callable[[int, str], None]
 """Told the number of a line, from 1, and what is wrong with it."""
@@ -49,7 +49,7 @@ class Record:
         return msgspec.json.encode(self).decode()
 
 
-def record_key(kernel: Contraction, device: Device, context: Mapping[str, object]) -> str:
+def record_key(kernel: Computation, device: Device, context: Mapping[str, object]) -> str:
     """The key of a kernel on a device.
 
     Args:
@@ -58,7 +58,9 @@ def record_key(kernel: Contraction, device: Device, context: Mapping[str, object
         context: what else a schedule's time depends on: types, where operands start.
     """
     contents = {
-        "kernel": msgspec.to_builtins(kernel),
+        "kernel": text_of(kernel),
+        "dims": msgspec.to_builtins(kernel.dims),
+        "accesses": msgspec.to_builtins((*kernel.inputs, kernel.result)),
         "device": msgspec.to_builtins(device),
         "context": dict(context),
         "version": version("pim-opt"),

@@ -6,7 +6,7 @@ from xdsl.parser import AttrParser
 from xdsl.printer import Printer
 
 from pim_opt.dialects.iteration import Dim, Role
-from pim_opt.dialects.schedule import Schedule, ScheduleError, parse_schedule
+from pim_opt.dialects.schedule import AnySchedule, ScheduleError, parse_schedule
 
 
 @irdl_attr_definition
@@ -44,7 +44,7 @@ def _parse_dim(parser: AttrParser) -> Dim:
 
 
 @irdl_attr_definition
-class ScheduleAttr(Data[Schedule]):
+class ScheduleAttr(Data[AnySchedule]):
     """How a kernel is distributed, ordered and fed; the text is that of `--schedule`.
 
     #pim.schedule<"n: channel 16, time 2; k: ba 4, lane 16; order n; x: direct; y: sum(ba)">
@@ -53,7 +53,7 @@ class ScheduleAttr(Data[Schedule]):
     name = "pim.schedule"
 
     @classmethod
-    def parse_parameter(cls, parser: AttrParser) -> Schedule:
+    def parse_parameter(cls, parser: AttrParser) -> AnySchedule:
         with parser.in_angle_brackets():
             position = parser.pos
             text = parser.parse_str_literal(" for a schedule")

@@ -38,11 +38,13 @@ from xdsl.traits import (
 )
 from xdsl.utils.exceptions import VerifyException
 
+from pim_opt.dialects.computation import Computation, computation_of, text_of
 from pim_opt.dialects.iteration import Access, Contraction
 from pim_opt.dialects.pim.attrs import ScheduleAttr, SpaceAttr
 from pim_opt.dialects.schedule import ScheduleError, check_covers
 
 INPUTS = ("dram", "host")
+CONTRACTION = "contraction"
 
 
 def access_map(access: Access, rank: int) -> AffineMapAttr:
@@ -105,8 +107,9 @@ def _verify_block(
 class KernelOp(IRDLOperation):
     """A structured kernel that runs on the PIM side of a device.
 
-    The iteration space, its roles and the operands' indexing maps (vector, matrix, result) say what
-    is computed; the body computes it, at whatever level the passes have brought it to.
+    The iteration space, its roles and the indexing maps of operands and result (of a contraction:
+    vector, matrix, result) say what is computed; kernels that are no contractions name their class
+    after `computing`. The body computes it, at whatever level the passes have brought it to.
 
         %y = pim.kernel "gemv" on "attacc" over <n 64 output, k 32 reduction>
                maps [affine_map<(d0, d1) -> (d1)>, affine_map<(d0, d1) -> (d0, d1)>,
@@ -127,6 +130,8 @@ class KernelOp(IRDLOperation):
     """A name for reports, unique in the function."""
     device = prop_def(StringAttr)
     """Name or path of the device."""
+    computes = opt_prop_def(StringAttr)
+    """The class of kernel and its detail; a contraction where there is none."""
     space = prop_def(SpaceAttr)
     indexing_maps = prop_def(ArrayAttr[AffineMapAttr])
     resident = prop_def(DenseArrayBase.constr(i64))
@@ -144,7 +149,7 @@ class KernelOp(IRDLOperation):
     traits = traits_def(IsolatedFromAbove(), Pure())
 
     assembly_format = (
-        "$label `on` $device `over` $space `maps` $indexing_maps"
+        "$label `on` $device (`computing` $computes^)? `over` $space `maps` $indexing_maps"
         " `ins` `(` $inputs `:` type($inputs) `)` `resident` $resident `from` $origin"
         " (`narrowed` $narrowed^)? (`replacing` $source_accumulator^)? (`schedule` $schedule^)?"
         " $body attr-dict `:` type($outputs)"
@@ -154,7 +159,7 @@ class KernelOp(IRDLOperation):
         self,
         label: str,
         device: str,
-        contraction: Contraction,
+        computation: Computation,
         inputs: Sequence[SSAValue],
         output_types: Sequence[Attribute],
         resident: Sequence[int],
@@ -164,15 +169,17 @@ class KernelOp(IRDLOperation):
         narrowed: bool = False,
         source_accumulator: AnyFloat | None = None,
     ) -> None:
-        rank = len(contraction.dims)
-        accesses = (contraction.vector, contraction.matrix, contraction.result)
+        rank = len(computation.dims)
+        text = text_of(computation)
+        accesses = (*computation.inputs, computation.result)
         super().__init__(
             operands=[inputs],
             result_types=[output_types],
             properties={
                 "label": StringAttr(label),
                 "device": StringAttr(device),
-                "space": SpaceAttr(contraction.dims),
+                "computes": None if text == CONTRACTION else StringAttr(text),
+                "space": SpaceAttr(computation.dims),
                 "indexing_maps": ArrayAttr([access_map(access, rank) for access in accesses]),
                 "resident": DenseArrayBase.from_list(i64, list(resident)),
                 "origin": StringAttr(origin),
@@ -183,15 +190,33 @@ class KernelOp(IRDLOperation):
         )
 
     @property
-    def contraction(self) -> Contraction:
+    def kind(self) -> str:
+        """The class of kernel."""
+        return CONTRACTION if self.computes is None else self.computes.data.partition(":")[0]
+
+    @property
+    def computation(self) -> Computation:
         """What the kernel computes.
 
         Raises:
-            ValueError: the indexing maps do not describe a contraction over the space.
+            ValueError: space, indexing maps and text do not describe a kernel of any class.
         """
         rank = len(self.space.data)
-        vector, matrix, result = (_access(attr.data, rank) for attr in self.indexing_maps)
-        return Contraction(self.space.data, vector, matrix, result)
+        text = CONTRACTION if self.computes is None else self.computes.data
+        accesses = [_access(attr.data, rank) for attr in self.indexing_maps]
+        return computation_of(text, self.space.data, accesses)
+
+    @property
+    def contraction(self) -> Contraction:
+        """What a kernel of class "contraction" computes.
+
+        Raises:
+            ValueError: as `computation`, or the kernel is of another class.
+        """
+        computation = self.computation
+        if not isinstance(computation, Contraction):
+            raise ValueError(f"kernel {self.label.data} is no contraction, but {self.kind}")
+        return computation
 
     @property
     def resident_operands(self) -> tuple[int, ...]:
@@ -202,34 +227,32 @@ class KernelOp(IRDLOperation):
         return cast(YieldOp, self.body.block.last_op)
 
     def verify_(self) -> None:
-        if len(self.inputs) != 2 or len(self.outputs) != 1 or len(self.indexing_maps) != 3:
+        if len(self.outputs) != 1 or len(self.indexing_maps) != len(self.inputs) + 1:
             raise VerifyException(
                 f"{len(self.inputs)} inputs, {len(self.outputs)} results and"
-                f" {len(self.indexing_maps)} indexing maps; a contraction has 2, 1 and 3"
+                f" {len(self.indexing_maps)} indexing maps; expected one result, and a map for each"
             )
         try:
-            contraction = self.contraction
+            computation = self.computation
             if self.schedule is not None:
-                check_covers(self.schedule.data, contraction)
+                check_covers(self.schedule.data, computation)
         except ScheduleError as error:
             raise VerifyException(f"schedule: {error}") from error
         except ValueError as error:
             raise VerifyException(str(error)) from error
-        self._verify_shapes(contraction)
+        self._verify_shapes(computation)
         self._verify_residence()
         _verify_block(self, self.body, self.inputs.types, self.outputs.types)
 
-    def _verify_shapes(self, contraction: Contraction) -> None:
-        accesses = (contraction.vector, contraction.matrix, contraction.result)
-        values = (*self.inputs, *self.outputs)
-        for role, access, value in zip(
-            ("vector", "matrix", "result"), accesses, values, strict=True
-        ):
+    def _verify_shapes(self, computation: Computation) -> None:
+        names = [f"input {number}" for number in range(len(self.inputs))] + ["result"]
+        accesses = (*computation.inputs, computation.result)
+        for name, access, value in zip(names, accesses, (*self.inputs, *self.outputs), strict=True):
             shape = cast(TensorType[Attribute], value.type).get_shape()
-            if shape != contraction.shape(access):
+            if shape != computation.shape(access):
                 raise VerifyException(
-                    f"{role} has shape {list(shape)}, but the space and its map give"
-                    f" {list(contraction.shape(access))}"
+                    f"{name} has shape {list(shape)}, but the space and its map give"
+                    f" {list(computation.shape(access))}"
                 )
 
     def _verify_residence(self) -> None:

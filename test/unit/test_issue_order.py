@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pim_opt.devices import load_device
 from pim_opt.dialects.pim import ProgramOp
-from pim_opt.dialects.schedule import parse_schedule
+from pim_opt.dialects.schedule import parse_nest
 from pim_opt.passes.kernel_program import lowered
 from pim_opt.sim.issue_order import BrokenOrder, broken_order
 from pim_opt.sim.timing import simulate_program
@@ -26,7 +26,7 @@ SCHEDULE = (
 @pytest.fixture(scope="module")
 def program_and_log() -> tuple[ProgramOp, Log]:
     """Each core loads a chunk of four columns and multiplies it, forty times over."""
-    _, program = lowered(gemv_kernel(k=512, n=80), parse_schedule(SCHEDULE))
+    _, program = lowered(gemv_kernel(k=512, n=80), parse_nest(SCHEDULE))
     log = simulate_program(program, DEVICE, log=True).log
     assert log is not None
     return program, log

@@ -15,7 +15,7 @@ from pim_opt.devices import Device, load_device
 from pim_opt.devices.model import ContractionMode
 from pim_opt.dialects.iteration import Access, Contraction, Role, name_dims
 from pim_opt.dialects.placement import LOCAL, TIME, Placement, Target
-from pim_opt.dialects.schedule import ScheduleError, parse_schedule
+from pim_opt.dialects.schedule import ScheduleError, parse_nest
 from pim_opt.tune.random_schedules import random_schedule
 
 ATTACC = load_device("attacc")
@@ -246,12 +246,12 @@ MULTICAST = ("y: sum(ba)", "x: multicast")
 )
 def test_what_the_device_cannot_do(text: str, message: str) -> None:
     with pytest.raises(ScheduleError) as error:
-        Mapping(contraction(8, 64, 128), parse_schedule(text), ATTACC, LANES)
+        Mapping(contraction(8, 64, 128), parse_nest(text), ATTACC, LANES)
     assert str(error.value).startswith(message)
 
 
 def test_good_schedule_is_accepted() -> None:
-    mapping = Mapping(contraction(8, 64, 128), parse_schedule(GOOD), ATTACC, LANES)
+    mapping = Mapping(contraction(8, 64, 128), parse_nest(GOOD), ATTACC, LANES)
     assert mapping.matrix_rows == 1
     assert (mapping.loaded_columns, mapping.moved_results) == (2, 16)
 
@@ -266,7 +266,7 @@ def with_tree(tree: ContractionMode | None) -> Device:
 
 def test_units_that_lack_a_use_of_the_lanes() -> None:
     with pytest.raises(ScheduleError, match="no units whose lanes run along a reduction dimension"):
-        Mapping(contraction(8, 64, 128), parse_schedule(GOOD), with_tree(None), LANES)
+        Mapping(contraction(8, 64, 128), parse_nest(GOOD), with_tree(None), LANES)
 
 
 def test_ways_to_load_that_the_device_lacks() -> None:
@@ -274,7 +274,7 @@ def test_ways_to_load_that_the_device_lacks() -> None:
     assert modes is not None
     assert modes.tree is not None
     tree = replace(modes.tree, load={"direct": "WRGB"})
-    schedule = parse_schedule(GOOD + "; x: multicast")
+    schedule = parse_nest(GOOD + "; x: multicast")
     with pytest.raises(ScheduleError, match="'x: multicast': device \"attacc\" loads by direct"):
         Mapping(contraction(8, 64, 128), schedule, with_tree(tree), LANES)
 
@@ -282,7 +282,7 @@ def test_ways_to_load_that_the_device_lacks() -> None:
 def test_buffers_in_one_piece_cannot_be_double() -> None:
     operand = replace(ATTACC.registers["operand"], halves=1)
     device = replace(ATTACC, registers=ATTACC.registers | {"operand": operand})
-    schedule = parse_schedule(GOOD + "; x: direct, double")
+    schedule = parse_nest(GOOD + "; x: direct, double")
     with pytest.raises(
         ScheduleError, match='the operand buffer of device "attacc" is in one piece'
     ):

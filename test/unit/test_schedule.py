@@ -11,6 +11,7 @@ from pim_opt.dialects.schedule import (
     ScheduleError,
     Split,
     check_covers,
+    parse_nest,
     parse_schedule,
 )
 
@@ -50,7 +51,7 @@ def test_print_then_parse(schedule: Schedule) -> None:
 def test_order_of_parts_and_spaces_do_not_matter(schedule: Schedule, random: object) -> None:
     parts = str(schedule).split("; ")
     getattr(random, "shuffle")(parts)  # noqa: B009
-    parsed = parse_schedule(" ;  ".join(part.replace(", ", " ,  ") for part in parts) + ";")
+    parsed = parse_nest(" ;  ".join(part.replace(", ", " ,  ") for part in parts) + ";")
     assert set(parsed.splits) == set(schedule.splits)
     assert str(parsed).split("; ")[-2:] == str(schedule).split("; ")[-2:]
     assert parsed.order == schedule.order

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pim_opt import validation
-from pim_opt.dialects.schedule import Schedule, parse_schedule
+from pim_opt.dialects.schedule import Schedule, parse_nest
 from pim_opt.measuring import CONFIRMED, Kernel, compare, simulated, space_of, space_outcome
 from pim_opt.pimc import main
 from pim_opt.tune.schedule_space import schedules
@@ -34,7 +34,7 @@ def test_workers_do_not_change_the_figures(small: Validation) -> None:
 def test_samples_can_be_made_again(small: Validation) -> None:
     for comparison in small.comparisons:
         kernel = Kernel("attacc", "gemv", comparison.shape)
-        assert compare(kernel, parse_schedule(comparison.schedule)) == comparison
+        assert compare(kernel, parse_nest(comparison.schedule)) == comparison
         assert sum(comparison.parts.values()) == pytest.approx(comparison.predicted)
         assert sum(comparison.breakdown.values()) == comparison.cycles
 

@@ -5,7 +5,7 @@
 #res = affine_map<(d0, d1) -> (d0)>
 // A contraction has a vector, a matrix and a result.
 func.func @operands(%x: tensor<32xf16>) {
-  // expected-error@+1 {{'pim.kernel' op 1 inputs, 1 results and 3 indexing maps; a contraction has 2, 1 and 3}}
+  // expected-error@+1 {{'pim.kernel' op 1 inputs, 1 results and 3 indexing maps; expected one result, and a map for each}}
   %y = pim.kernel "g" on "attacc" over <n 64 output, k 32 reduction> maps [#vec, #mat, #res] ins(%x : tensor<32xf16>) resident [] from "dram" {
   ^bb0(%a: tensor<32xf16>):
     %r = tensor.empty() : tensor<64xf16>
@@ -201,7 +201,7 @@ func.func @empty_dimension(%x: tensor<0xf16>, %w: tensor<64x0xf16>) {
 #mat = affine_map<(d0, d1) -> (d0, d1)>
 #res = affine_map<(d0, d1) -> (d0)>
 func.func @shape(%x: tensor<16xf16>, %w: tensor<64x32xf16>) {
-  // expected-error@+1 {{'pim.kernel' op vector has shape [16], but the space and its map give [32]}}
+  // expected-error@+1 {{'pim.kernel' op input 0 has shape [16], but the space and its map give [32]}}
   %y = pim.kernel "g" on "attacc" over <n 64 output, k 32 reduction> maps [#vec, #mat, #res] ins(%x, %w : tensor<16xf16>, tensor<64x32xf16>) resident [1] from "dram" {
   ^bb0(%a: tensor<16xf16>, %b: tensor<64x32xf16>):
     %r = tensor.empty() : tensor<64xf16>

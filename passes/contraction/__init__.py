@@ -1,0 +1,61 @@
+"""Kernels that are contractions."""
+
+from pim_opt.cost.bound import Bound, contraction_bound
+from pim_opt.cost.contraction import estimate
+from pim_opt.cost.estimate import Estimate
+from pim_opt.cost.floor import contraction_floor_cycles
+from pim_opt.cost.mapping import Mapping
+from pim_opt.dialects.pim import KernelOp
+from pim_opt.dialects.schedule import AnySchedule, Schedule, one_nest
+from pim_opt.passes.contraction.distribution import distribute
+from pim_opt.passes.contraction.lowering import lower
+from pim_opt.passes.contraction.placing import map_banks
+from pim_opt.passes.kernel_access import MATRIX, device_of, from_dram, lanes_of, mapping_of
+from pim_opt.tune.contraction_tuner import TuningResult, tune_contraction
+from pim_opt.tune.objectives import Objective
+from pim_opt.tune.rule_of_thumb import rule_of_thumb
+
+
+class ContractionClass:
+    """See `KernelClass`."""
+
+    def hand_mapping(self, kernel: KernelOp) -> Schedule:
+        return rule_of_thumb(kernel.contraction, device_of(kernel), lanes_of(kernel))
+
+    def estimate(self, kernel: KernelOp, schedule: AnySchedule) -> Estimate:
+        nest, device = one_nest(schedule), device_of(kernel)
+        mapping = Mapping(kernel.contraction, nest, device, lanes_of(kernel))
+        return estimate(mapping, from_dram=from_dram(kernel))
+
+    def search(self, kernel: KernelOp, objective: Objective, keep: int) -> TuningResult:
+        return tune_contraction(
+            kernel.contraction,
+            device_of(kernel),
+            lanes_of(kernel),
+            from_dram=from_dram(kernel),
+            keep=keep,
+            objective=objective,
+        )
+
+    def bound(self, kernel: KernelOp) -> Bound | None:
+        return contraction_bound(kernel.contraction, device_of(kernel), lanes_of(kernel))
+
+    def floor_cycles(self, kernel: KernelOp) -> int:
+        return contraction_floor_cycles(kernel.contraction, device_of(kernel), lanes_of(kernel))
+
+    def distribute(self, kernel: KernelOp) -> None:
+        distribute(kernel)
+
+    def resident_rows(self, kernel: KernelOp) -> int:
+        resident = MATRIX in kernel.resident_operands
+        return mapping_of(kernel).matrix_rows if resident else 0
+
+    def map_banks(self, kernel: KernelOp, resident_row: int, streamed_row: int) -> None:
+        mapping = mapping_of(kernel)
+        if MATRIX in kernel.resident_operands:
+            map_banks(kernel, mapping, resident_row, streamed_row)
+        else:
+            map_banks(kernel, mapping, streamed_row, streamed_row + mapping.matrix_rows)
+
+    def lower(self, kernel: KernelOp) -> None:
+        lower(kernel)
