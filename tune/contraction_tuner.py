@@ -2,6 +2,7 @@
 
 import heapq
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import inf
 
@@ -81,6 +82,22 @@ class _Found:
 
 
 @dataclass(frozen=True)
+class _Nest:
+    """A loop nest of a distribution, priced."""
+
+    score: float
+    choice: NestChoice
+
+
+@dataclass(frozen=True)
+class _Least:
+    """Bounds on the host's accesses around a nest."""
+
+    cycles: float
+    energy_pj: float
+
+
+@dataclass(frozen=True)
 class _Spread:
     """Bounds on a spread's schedules."""
 
@@ -115,8 +132,10 @@ class _Search:
         self.heap: list[_Found] = []
         self.priced = 0
         self.pruned = 0
+        self.kept = 0
         self._known: dict[tuple[object, ...], Places | None] = {}
         self._around: dict[tuple[str, str | None], list[Around]] = {}
+        self._nests: dict[tuple[object, ...], list[_Nest]] = {}
 
     @property
     def enough(self) -> float:
@@ -150,10 +169,11 @@ class _Search:
         known = _Mode(t, refreshing_of(device, mode), self.accesses.first_row(mode))
         multiplications, rounds = table.multiplications, work_floors(table)
         pj = self._nest_energies(mode)
+        least = self._least_around(mode, table)
         floors = combined(
             self.objective,
-            floor_cycles(multiplications, t),
-            floor_nest_pj(rounds.prod(axis=1), pj, device.columns),
+            floor_cycles(multiplications, t) + least.cycles,
+            floor_nest_pj(rounds.prod(axis=1), pj, device.columns) + least.energy_pj,
         )
         order = np.argsort(floors, kind="stable")
         for done, row in enumerate(order.tolist()):
@@ -168,8 +188,24 @@ class _Search:
                 work,
                 floor_nest_pj(work.multiplications, pj, device.columns),
             )
+            if self._is_bounded_away(bounds, least, known):
+                self.pruned += 1
+                continue
             for variant in variants(self.space, mode, table.spread(row)):
                 self._variant(variant, bounds, known)
+
+    def _least_around(self, mode: ContractionMode, table: SpreadTable) -> _Least:
+        """Bounds on the host's accesses around the nests of a mode, which no spread changes."""
+        ways = [w for v in variants(self.space, mode, table.spread(0)) for w in self.around(v)]
+        return _Least(min(way.cycles for way in ways), min(way.energy_pj for way in ways))
+
+    def _is_bounded_away(self, bounds: _Spread, least: _Least, known: _Mode) -> bool:
+        """Whether no variant of a spread is of interest."""
+        cycles = with_refresh_floor(
+            bounds.cycles + least.cycles, bounds.multiplications, known.timings, known.refreshing
+        )
+        energy = bounds.nest_pj + least.energy_pj
+        return combined(self.objective, cycles, energy) >= self.enough
 
     def _nest_energies(self, mode: ContractionMode) -> Energies:
         """Energies of a mode; those of loads and moves are of one way of several."""
@@ -188,27 +224,43 @@ class _Search:
             if self.objective == "latency" and cycles >= self.enough:
                 self.pruned += 1
                 continue
-            goal = variant.goal(self.objective, way.energy_pj)
-            d = variant.distribution(places, known.first_row, r, way, goal)
-            energy = way.energy_pj + bounds.nest_pj + bounds.work.transfers_pj(d)
-            if combined(self.objective, cycles, energy) >= self.enough:
-                self.pruned += 1
-                continue
-            self._nests(variant, way.rows, d, t)
+            key = variant.pricing(places, way, self.objective)
+            if key not in self._nests:
+                goal = variant.goal(self.objective, way.energy_pj)
+                d = variant.distribution(places, known.first_row, r, way, goal)
+                energy = way.energy_pj + bounds.nest_pj + bounds.work.transfers_pj(d)
+                if combined(self.objective, cycles, energy) >= self.enough:
+                    self.pruned += 1
+                    continue
+                self._nests[key] = self._priced(d, t)
+            self._keep(variant, way.rows, self._nests[key])
 
-    def _nests(self, variant: Variant, rows: str, d: Distribution, t: NestTimings) -> None:
-        """Price the loop nests of a distribution and keep the best."""
+    def _priced(self, d: Distribution, t: NestTimings) -> list[_Nest]:
+        """Price the loop nests of a distribution; the best, as many as are to be kept."""
         best = np.full((self.keep, 6), np.inf)
         self.priced += search_nests(d, t, best, self.enough)
-        for row in best[np.isfinite(best[:, SCORE])]:
-            choice = NestChoice(
-                int(row[OUTPUT_INNER]),
-                int(row[REDUCTION_INNER]),
-                int(row[ORDER]),
-                int(row[LOAD_DEPTH]),
-                bool(row[DOUBLE]),
+        return [
+            _Nest(
+                float(row[SCORE]),
+                NestChoice(
+                    int(row[OUTPUT_INNER]),
+                    int(row[REDUCTION_INNER]),
+                    int(row[ORDER]),
+                    int(row[LOAD_DEPTH]),
+                    bool(row[DOUBLE]),
+                ),
             )
-            found = _Found(-float(row[SCORE]), -self.priced, variant, choice, rows)
+            for row in best[np.isfinite(best[:, SCORE])]
+        ]
+
+    def _keep(self, variant: Variant, rows: str, nests: Sequence[_Nest]) -> None:
+        """Keep what is of interest of a variant's nests, the best first."""
+        limit = self.enough
+        for nest in nests:
+            if nest.score >= limit:
+                return
+            self.kept += 1
+            found = _Found(-nest.score, -self.kept, variant, nest.choice, rows)
             if len(self.heap) < self.keep:
                 heapq.heappush(self.heap, found)
             elif found.badness > self.heap[0].badness:

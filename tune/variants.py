@@ -160,6 +160,15 @@ class Variant:
             self.sum_level,
         )
 
+    def pricing(self, places: Places, around: Around, objective: Objective) -> tuple[object, ...]:
+        """All that the prices of the variant's nests depend on, besides kernel and device.
+
+        Time does not depend on which members of a level take part, but for what `places` says.
+        """
+        spread = self.spread
+        key = (self.mode.multiply, spread.lane_dim, spread.rounds, places, around)
+        return key if objective == "latency" else (*key, *self.hardware, spread.groups)
+
     def places(self) -> Places:
         """Where loads and moves go."""
         loads = self._places(self.mode.load[self.travel], None)
