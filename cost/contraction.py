@@ -26,7 +26,7 @@ from pim_opt.cost.nest import (
     rows_opened,
     valid_iterations,
 )
-from pim_opt.cost.streams import pace_of, turn_cycles
+from pim_opt.cost.streams import Paces
 from pim_opt.cost.timings import nest_timings, refreshing_of
 from pim_opt.cost.transfers import TransferLoops
 from pim_opt.dialects.iteration import Contraction
@@ -52,22 +52,23 @@ def moves_of(mapping: Mapping) -> TransferLoops:
 
 def traffic_of(loads: TransferLoops, moves: TransferLoops) -> Traffic:
     """Commands of one load and one move, and their pace."""
+    paces = Paces(loads.device)
     return Traffic(
-        pace_of(loads),
+        paces.pace(loads),
         float(loads.columns),
-        pace_of(moves),
+        paces.pace(moves),
         float(moves.columns),
-        turns_of(loads, moves),
+        turns_of(loads, moves, paces),
     )
 
 
-def turns_of(loads: TransferLoops, moves: TransferLoops) -> Turns:
+def turns_of(loads: TransferLoops, moves: TransferLoops, paces: Paces) -> Turns:
     """Cycles from one transfer to the next."""
     return Turns(
-        move_load=turn_cycles(moves, loads),
-        move_move=turn_cycles(moves, moves),
-        load_load=turn_cycles(loads, loads),
-        load_move=turn_cycles(loads, moves),
+        move_load=paces.turn(moves, loads),
+        move_move=paces.turn(moves, moves),
+        load_load=paces.turn(loads, loads),
+        load_move=paces.turn(loads, moves),
     )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pim_opt.cost.jit import compiled
-from pim_opt.cost.transfers import TransferLoops
+from pim_opt.cost.transfers import TransferLoop, TransferLoops
 from pim_opt.devices import Device
 
 Ints = NDArray[np.int64]
@@ -232,41 +232,82 @@ def passes_cycles(pace: Pace, passes: float) -> float:
     return (passes - 1) * pace.period + pace.first
 
 
-def pace_of(loops: TransferLoops) -> Pace:
-    """The pace of a transfer's commands, a pass for each column."""
-    places, device = places_of(loops), loops.device
-    few, many = 2, 4
+class Paces:
+    """How fast a device's transfers issue, and follow each other.
 
-    def cycles(passes: int) -> int:
-        issued = issue_cycles(
-            np.concatenate([places] * passes),
-            level_counts(device),
-            rows_of(device, loops.command),
-            reach(device),
-        )
-        return int(issued.max())
+    Many placements lead to the same commands; what these take is worked out once.
+    """
 
-    period = (cycles(many) - cycles(few)) / (many - few)
-    return Pace(float(len(places)), float(cycles(1)), period)
+    def __init__(self, device: Device) -> None:
+        self._device = device
+        self._counts = level_counts(device)
+        self._paces: dict[_Pass, Pace] = {}
+        self._turns: dict[tuple[_Pass, _Pass], float] = {}
+        self._issued: dict[_Pass, tuple[Ints, Ints]] = {}
+        self._rows: dict[tuple[str, str], Rows] = {}
+
+    def pace(self, loops: TransferLoops) -> Pace:
+        """The pace of a transfer's commands, a pass for each column."""
+        key = _pass_of(loops)
+        if key not in self._paces:
+            places, first = self._one_pass(loops)
+            few, many = 2, 4
+            period = (
+                self._last(loops, places, many) - self._last(loops, places, few)
+            ) / (many - few)  # fmt: skip
+            self._paces[key] = Pace(float(len(places)), float(first.max()), period)
+        return self._paces[key]
+
+    def turn(self, before: TransferLoops, after: TransferLoops) -> float:
+        """Cycles from the last command of one transfer to the first of another that follows it."""
+        key = (_pass_of(before), _pass_of(after))
+        if key not in self._turns:
+            self._turns[key] = self._turn(before, after)
+        return self._turns[key]
+
+    def _turn(self, before: TransferLoops, after: TransferLoops) -> float:
+        places, cycles = self._one_pass(before)
+        first = self._one_pass(after)[0][0]
+        rows = self._rows_of(before.command, after.command)
+        spans = before.spans | after.spans
+        spanned = np.array([level.short in spans for level in self._device.core_levels], np.bool_)
+        last = int(cycles.max())
+        ready = last + 1
+        for wait, depth in zip(rows.latency.tolist(), rows.depth.tolist(), strict=True):
+            apart = (places[:, :depth] != first[:depth]) & ~spanned[:depth]
+            same = ~apart.any(axis=1)
+            ready = max(ready, int(cycles[same].max(initial=FREE)) + wait)
+        return float(ready - last)
+
+    def _one_pass(self, loops: TransferLoops) -> tuple[Ints, Ints]:
+        """Where the commands for one column go, and when each issues, the first at 0."""
+        key = _pass_of(loops)
+        if key not in self._issued:
+            places = places_of(loops)
+            self._issued[key] = (places, self._issue(loops, places))
+        return self._issued[key]
+
+    def _last(self, loops: TransferLoops, places: Ints, passes: int) -> int:
+        """When the last command of so many passes issues."""
+        return int(self._issue(loops, np.concatenate([places] * passes)).max())
+
+    def _issue(self, loops: TransferLoops, places: Ints) -> Ints:
+        rows = self._rows_of(loops.command, loops.command)
+        return issue_cycles(places, self._counts, rows, reach(self._device))
+
+    def _rows_of(self, command: str, following: str) -> Rows:
+        key = (command, following)
+        if key not in self._rows:
+            self._rows[key] = rows_of(self._device, command, following)
+        return self._rows[key]
 
 
-def turn_cycles(before: TransferLoops, after: TransferLoops) -> float:
-    """Cycles from the last command of one transfer to the first of another that follows it."""
-    device = before.device
-    counts = level_counts(device)
-    places, first = places_of(before), places_of(after)[0]
-    cycles = issue_cycles(places, counts, rows_of(device, before.command), reach(device))
-    rows = rows_of(device, before.command, after.command)
-    spans = [
-        level.short in before.spans or level.short in after.spans for level in device.core_levels
-    ]
-    last = int(cycles.max())
-    ready = last + 1
-    for cycles_, depth in zip(rows.latency.tolist(), rows.depth.tolist(), strict=True):
-        apart = (places[:, :depth] != first[:depth]) & ~np.array(spans[:depth], np.bool_)
-        same = ~apart.any(axis=1)
-        ready = max(ready, int(cycles[same].max(initial=FREE)) + cycles_)
-    return float(ready - last)
+_Pass = tuple[str, tuple[TransferLoop, ...]]
+"""A transfer's command and its loops over hardware."""
+
+
+def _pass_of(loops: TransferLoops) -> _Pass:
+    return loops.command, loops.loops[1:]
 
 
 def host_places(device: Device, columns: int) -> Ints:

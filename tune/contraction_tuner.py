@@ -13,6 +13,7 @@ from pim_opt.cost.estimate import Estimate
 from pim_opt.cost.host_accesses import HostAccesses
 from pim_opt.cost.mapping import Mapping
 from pim_opt.cost.nest import FirstRow
+from pim_opt.cost.streams import Paces
 from pim_opt.cost.timings import NestTimings, Refreshing, nest_timings, refreshing_of
 from pim_opt.devices import Device
 from pim_opt.devices.model import ContractionMode
@@ -133,6 +134,7 @@ class _Search:
         self.priced = 0
         self.pruned = 0
         self.kept = 0
+        self._paces = Paces(space.device)
         self._known: dict[tuple[object, ...], Places | None] = {}
         self._around: dict[tuple[str, str | None], list[Around]] = {}
         self._nests: dict[tuple[object, ...], list[_Nest]] = {}
@@ -159,7 +161,7 @@ class _Search:
         """Where the variant's loads and moves go; None if the device cannot do it."""
         key = variant.hardware
         if key not in self._known:
-            self._known[key] = variant.places() if variant.is_legal else None
+            self._known[key] = variant.places(self._paces) if variant.is_legal else None
         return self._known[key]
 
     def table(self, mode: ContractionMode, table: SpreadTable) -> None:

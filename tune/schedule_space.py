@@ -11,6 +11,7 @@ from math import inf
 import numpy as np
 
 from pim_opt.cost.host_accesses import HostAccesses
+from pim_opt.cost.streams import Paces
 from pim_opt.cost.timings import nest_timings, refreshing_of
 from pim_opt.devices.model import ContractionMode
 from pim_opt.dialects.schedule import Schedule
@@ -58,7 +59,8 @@ def distribution_of(variant: Variant) -> Distribution:
     first_row = accesses.first_row(variant.mode)
     refreshing = refreshing_of(space.device, variant.mode)
     goal = variant.goal("latency", 0.0)
-    return variant.distribution(variant.places(), first_row, refreshing, around, goal)
+    places = variant.places(Paces(space.device))
+    return variant.distribution(places, first_row, refreshing, around, goal)
 
 
 def nest_choices(variant: Variant) -> tuple[NestChoice, ...]:

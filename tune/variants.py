@@ -11,7 +11,7 @@ from pim_opt.cost.energy import energy_pj
 from pim_opt.cost.host_accesses import HostAccesses
 from pim_opt.cost.host_work import host_work
 from pim_opt.cost.nest import FirstRow
-from pim_opt.cost.streams import pace_of
+from pim_opt.cost.streams import Paces
 from pim_opt.cost.timings import Refreshing
 from pim_opt.cost.transfers import TransferLoops
 from pim_opt.devices.model import ContractionMode
@@ -169,11 +169,11 @@ class Variant:
         key = (self.mode.multiply, spread.lane_dim, spread.rounds, places, around)
         return key if objective == "latency" else (*key, *self.hardware, spread.groups)
 
-    def places(self) -> Places:
+    def places(self, paces: Paces) -> Places:
         """Where loads and moves go."""
         loads = self._places(self.mode.load[self.travel], None)
         moves = self._places(self._move_command, self.sum_level)
-        return Places(pace_of(loads), pace_of(moves), turns_of(loads, moves))
+        return Places(paces.pace(loads), paces.pace(moves), turns_of(loads, moves, paces))
 
     def around(self, accesses: HostAccesses, rows: str) -> Around:
         """The host's accesses, whose writes find rows open as the schedule's `rows:` says."""
