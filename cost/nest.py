@@ -195,18 +195,25 @@ def _stall(pause: float, commands: float, free: bool, row: bool, t: NestTimings)
     return max(pause, begin + t.reopen) - t.multiply
 
 
-@compiled
-def _boundaries(
-    number: int, every: int, pause: float, commands: float, free: bool, rows: int, t: NestTimings
-) -> tuple[float, float, float]:
-    """Stalls at `number` boundaries, `every` so many columns apart; of `rows` rows.
+class Stalls(NamedTuple):
+    """Cycles that boundaries of one kind add to the intervals of multiplications."""
 
-    Returns:
-        Cycles for what happens there; cycles more for rows that end there; and how many do.
-    """
+    wait: float
+    """For what happens there."""
+    rows: float
+    """More for rows that end there."""
+    ends: float
+    """How many rows do."""
+
+
+@compiled
+def _stalls(
+    number: int, every: int, pause: float, commands: float, free: bool, rows: int, t: NestTimings
+) -> Stalls:
+    """What `number` boundaries, `every` so many columns apart, add; of `rows` rows."""
     plain = _stall(pause, commands, free, False, t)
     ends = coincident(number, every, rows, t.columns)
-    return number * plain, ends * (_stall(pause, commands, free, True, t) - plain), ends
+    return Stalls(number * plain, ends * (_stall(pause, commands, free, True, t) - plain), ends)
 
 
 class Overlap(NamedTuple):
@@ -307,6 +314,112 @@ def _first_multiplication(traffic: Traffic, row: FirstRow, t: NestTimings) -> fl
     return max(begin + row.takes - _load_pause(traffic, t), 0.0)
 
 
+class Boundaries(NamedTuple):
+    """What lies between multiplications, and how often."""
+
+    per_chunk: int
+    """Multiplications from one load to the next."""
+    per_round: int
+    """Multiplications from one move to the next."""
+    moves: int
+    """All but the last one."""
+    loads: int
+    """All but the first one; none where loads run ahead."""
+    load_pause: float
+    """Cycles from the first command of a load to the multiplication after it."""
+    move_time: float
+    """Cycles from the first command of a move to its last."""
+    drain: float
+    """Cycles from the last multiplication to a move."""
+
+
+@compiled
+def _boundaries(
+    loops: Ints,
+    counts: NestCounts,
+    depths: tuple[int, int],
+    double: bool,
+    traffic: Traffic,
+    t: NestTimings,
+) -> Boundaries:
+    per_round = iterations(loops, depths[1], len(loops))
+    # A move waits for the bus of the one before it, too, where few multiplications lie between.
+    run = (per_round - 1) * t.multiply
+    return Boundaries(
+        iterations(loops, depths[0], len(loops)),
+        per_round,
+        counts.rounds - 1,
+        0 if double else counts.chunks - 1,
+        _load_pause(traffic, t),
+        passes_cycles(traffic.move, traffic.move_columns),
+        max(t.drain, traffic.turns.move_move - t.resume - run),
+    )
+
+
+@compiled
+def _move_stalls(b: Boundaries, rows: int, traffic: Traffic, t: NestTimings) -> Stalls:
+    """Where results move and nothing loads."""
+    return _stalls(
+        b.moves - min(b.moves, b.loads),
+        b.per_round,
+        b.drain + b.move_time + t.resume,
+        traffic.move_columns * traffic.move.places,
+        t.ordered or back_to_back(traffic.move),
+        rows,
+        t,
+    )
+
+
+@compiled
+def _load_stalls(b: Boundaries, rows: int, traffic: Traffic, t: NestTimings) -> Stalls:
+    """Where the vector loads and nothing moves."""
+    run = (b.per_chunk - 1) * t.multiply
+    return _stalls(
+        b.loads - min(b.moves, b.loads),
+        b.per_chunk,
+        max(1.0, traffic.turns.load_load - 1 - run) + b.load_pause,
+        traffic.load_columns * traffic.load.places,
+        t.ordered or back_to_back(traffic.load),
+        rows,
+        t,
+    )
+
+
+@compiled
+def _joint_stalls(b: Boundaries, rows: int, traffic: Traffic, t: NestTimings) -> Stalls:
+    """Where results move, and then the vector loads."""
+    run = (min(b.per_chunk, b.per_round) - 1) * t.multiply
+    begin = max(t.drain, traffic.turns.load_move - 1 - run)
+    commands = traffic.move_columns * traffic.move.places
+    return _stalls(
+        min(b.moves, b.loads),
+        max(b.per_chunk, b.per_round),
+        begin + b.move_time + traffic.turns.move_load + b.load_pause,
+        commands + traffic.load_columns * traffic.load.places,
+        t.ordered,
+        rows,
+        t,
+    )
+
+
+@compiled
+def _ahead_stall(b: Boundaries, chunks: int, traffic: Traffic, t: NestTimings) -> float:
+    """Cycles that loads running ahead add to multiplications and moves.
+
+    Moves wait for the loads behind the multiplication before them; those at the end of a chunk run
+    while the next chunk waits for its operand.
+    """
+    overlap = _overlap(b.per_chunk, traffic, t)
+    pause = max(b.drain + b.move_time + t.resume - t.multiply, 0.0)
+    together = min(b.moves, chunks - 1)
+    begin = max(t.drain, overlap.last_tail + traffic.turns.load_move - 1)
+    over = begin + b.move_time + t.resume - overlap.last_gap
+    result = (chunks - 1) * overlap.longer + together * (max(over, 0.0) - pause)
+    begin = max(t.drain, overlap.tail + traffic.turns.load_move - 1)
+    over = begin + b.move_time + t.resume - overlap.step
+    return result + (b.moves - together) * (max(over, 0.0) - pause)
+
+
 @compiled
 def nest_cycles(
     loops: Ints,
@@ -319,75 +432,27 @@ def nest_cycles(
     t: NestTimings,
 ) -> NestCycles:
     """Cycles from the last barrier before the nest to the last command in it."""
-    per_chunk = iterations(loops, load_depth, len(loops))
-    per_round = iterations(loops, move_depth, len(loops))
-    load_commands = traffic.load_columns * traffic.load.places
-    move_commands = traffic.move_columns * traffic.move.places
-    load_pause = _load_pause(traffic, t)
-    move_time = passes_cycles(traffic.move, traffic.move_columns)
-    moves, loads = counts.rounds - 1, 0 if double else counts.chunks - 1
-    both = min(moves, loads)
-    turns = traffic.turns
-    # A transfer waits for the bus of the one before it, too, where few multiplications lie between.
-    run = (per_round - 1) * t.multiply
-    drain = max(t.drain, turns.move_move - t.resume - run)
-    move_stall, row_stall, ends = _boundaries(
-        moves - both,
-        per_round,
-        drain + move_time + t.resume,
-        move_commands,
-        t.ordered or back_to_back(traffic.move),
-        counts.rows,
-        t,
-    )
-    run = (per_chunk - 1) * t.multiply
-    load_stall, more_rows, more_ends = _boundaries(
-        loads - both,
-        per_chunk,
-        max(1.0, turns.load_load - 1 - run) + load_pause,
-        load_commands,
-        t.ordered or back_to_back(traffic.load),
-        counts.rows,
-        t,
-    )
-    run = (min(per_chunk, per_round) - 1) * t.multiply
-    both_stall, both_rows, both_ends = _boundaries(
-        both,
-        max(per_chunk, per_round),
-        max(t.drain, turns.load_move - 1 - run) + move_time + turns.move_load + load_pause,
-        move_commands + load_commands,
-        t.ordered,
-        counts.rows,
-        t,
-    )
-    row_stall += more_rows + both_rows
-    row_stall += _rows_alone(counts.rows - 1 - ends - more_ends - both_ends, counts, t)
-    row_stall += _first_multiplication(traffic, first_row, t)
-    load_stall += both_stall
+    b = _boundaries(loops, counts, (load_depth, move_depth), double, traffic, t)
+    move = _move_stalls(b, counts.rows, traffic, t)
+    load = _load_stalls(b, counts.rows, traffic, t)
+    joint = _joint_stalls(b, counts.rows, traffic, t)
+    alone = counts.rows - 1 - move.ends - load.ends - joint.ends
+    rows = move.rows + load.rows + joint.rows + _rows_alone(alone, counts, t)
+    rows += _first_multiplication(traffic, first_row, t)
+    loads = load.wait + joint.wait
     if double and counts.chunks > 1:
-        overlap = _overlap(per_chunk, traffic, t)
-        load_stall += (counts.chunks - 1) * overlap.longer
-        # Moves wait for the loads behind the multiplication before them; those at the end of a
-        # chunk run while the next chunk waits for its operand.
-        pause = max(drain + move_time + t.resume - t.multiply, 0.0)
-        together = min(moves, counts.chunks - 1)
-        begin = max(t.drain, overlap.last_tail + turns.load_move - 1)
-        over = begin + move_time + t.resume - overlap.last_gap
-        load_stall += together * (max(over, 0.0) - pause)
-        begin = max(t.drain, overlap.tail + turns.load_move - 1)
-        over = begin + move_time + t.resume - overlap.step
-        load_stall += (moves - together) * (max(over, 0.0) - pause)
+        loads += _ahead_stall(b, counts.chunks, traffic, t)
     multiply = (counts.multiplications - 1) * t.multiply
-    total = multiply + row_stall + load_stall + move_stall
-    pauses = max(moves, counts.chunks - 1)
-    long = t.multiply + (load_stall + move_stall) / max(pauses, 1)
+    total = multiply + rows + loads + move.wait
+    pauses = max(b.moves, counts.chunks - 1)
+    long = t.multiply + (loads + move.wait) / max(pauses, 1)
     return NestCycles(
         multiply,
-        row_stall,
-        load_stall + load_pause,
-        move_stall + t.drain + move_time,
+        rows,
+        loads + b.load_pause,
+        move.wait + t.drain + b.move_time,
         _rest(pauses, long, counts, total, t),
-        _row_age(counts, t) + t.drain + move_time,
+        _row_age(counts, t) + t.drain + b.move_time,
     )
 
 
