@@ -421,6 +421,40 @@ def _ahead_stall(b: Boundaries, chunks: int, traffic: Traffic, t: NestTimings) -
 
 
 @compiled
+def _passing(wait: float, chunks: float, longer: float, t: NestTimings) -> float:
+    """Cycles that loads ahead gain while a multiplication waits for its row.
+
+    Those behind it pass it, and are done before the chunk is. The next chunk then starts at once:
+    its loads pass, too, while its first multiplication waits for its turn.
+
+    Args:
+        wait: for the row.
+        chunks: until the next such wait.
+        longer: cycles by which its loads lengthen a chunk.
+    """
+    own = min(wait, longer)
+    return own + min(wait - own, t.multiply - 1, max(chunks - 1, 0.0) * longer)
+
+
+@compiled
+def _hidden(
+    b: Boundaries, counts: NestCounts, first: float, rows: float, traffic: Traffic, t: NestTimings
+) -> float:
+    """Cycles of loads ahead that a controller that reorders hides in the waits for rows.
+
+    Args:
+        first: that the first multiplication waits for its row.
+        rows: that later ones wait, all together.
+    """
+    longer = _overlap(b.per_chunk, traffic, t).longer
+    ahead = counts.chunks - 1
+    between = ahead / counts.rows
+    waits = max(min(counts.rows - 1, ahead - 1), 0)
+    later = _passing(rows / max(waits, 1), between, longer, t)
+    return _passing(first, between, longer, t) + waits * later
+
+
+@compiled
 def nest_cycles(
     loops: Ints,
     counts: NestCounts,
@@ -437,11 +471,14 @@ def nest_cycles(
     load = _load_stalls(b, counts.rows, traffic, t)
     joint = _joint_stalls(b, counts.rows, traffic, t)
     alone = counts.rows - 1 - move.ends - load.ends - joint.ends
-    rows = move.rows + load.rows + joint.rows + _rows_alone(alone, counts, t)
-    rows += _first_multiplication(traffic, first_row, t)
+    later = move.rows + load.rows + joint.rows + _rows_alone(alone, counts, t)
+    first = _first_multiplication(traffic, first_row, t)
+    rows = first + later
     loads = load.wait + joint.wait
     if double and counts.chunks > 1:
         loads += _ahead_stall(b, counts.chunks, traffic, t)
+        if not t.ordered:
+            loads -= _hidden(b, counts, first, later, traffic, t)
     multiply = (counts.multiplications - 1) * t.multiply
     total = multiply + rows + loads + move.wait
     pauses = max(b.moves, counts.chunks - 1)
