@@ -15,7 +15,7 @@ class Bound:
     """Cycles that every schedule takes, by cause."""
 
     multiply: float
-    """The matrix's columns multiplied, on all cores at once."""
+    """The matrix's columns multiplied, each with every vector, on all cores at once."""
     rows: float
     """Multiplications wait while their next row opens."""
     refresh: float
@@ -37,15 +37,19 @@ def contraction_bound(kernel: Contraction, device: Device, column_elements: int)
     modes = device.kernels.contraction
     if modes is None:
         return None
-    columns = -(-prod(dim.size for dim in kernel.dims) // column_elements)
-    rounds = -(-columns // (device.groups * device.cores))
-    bounds = [_bound(rounds, device, m) for m in (modes.tree, modes.broadcast) if m is not None]
+    cores = device.groups * device.cores
+    products = -(-prod(dim.size for dim in kernel.dims) // column_elements)
+    elements = prod(kernel.shape(kernel.matrix))
+    rounds, columns = -(-products // cores), -(-elements // (column_elements * cores))
+    found = [m for m in (modes.tree, modes.broadcast) if m is not None]
+    bounds = [_bound(rounds, columns, device, mode) for mode in found]
     return min(bounds, key=lambda bound: bound.cycles)
 
 
-def _bound(rounds: int, device: Device, mode: ContractionMode) -> Bound:
+def _bound(rounds: int, columns: int, device: Device, mode: ContractionMode) -> Bound:
+    """The bound of a core's `rounds` of multiplications of `columns` of the matrix."""
     t = nest_timings(device, mode)
     multiply = rounds * t.multiply
-    rows = (-(-rounds // t.columns) - 1) * (t.close + t.reopen - t.multiply)
+    rows = (-(-columns // t.columns) - 1) * (t.close + t.reopen - t.multiply)
     refresh = refresh_cycles(multiply + rows, t.multiply, refreshing_of(device, mode))
     return Bound(multiply, rows, refresh)

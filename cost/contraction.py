@@ -83,6 +83,11 @@ def sizes_of(kernel: Contraction) -> Ints:
     return np.array([dim.size for dim in kernel.dims], np.int64)
 
 
+def in_matrix_of(kernel: Contraction) -> Ints:
+    """Per dimension whether the matrix has it."""
+    return np.array([dim in kernel.matrix.dims for dim in range(len(kernel.dims))], np.int64)
+
+
 def accesses_of(mapping: Mapping, *, from_dram: bool) -> HostAccesses:
     """What the host does around the nest."""
     return HostAccesses(mapping.kernel, mapping.device, mapping.column_elements, from_dram)
@@ -104,10 +109,12 @@ def host_cycles(mapping: Mapping, *, from_dram: bool) -> CycleParts:
 def nest_of(mapping: Mapping, *, from_dram: bool = True) -> NestCycles:
     """Cycles of the loop nest by cause, refresh and the host's accesses left out."""
     loops, sizes = loops_of(mapping), sizes_of(mapping.kernel)
+    in_matrix = in_matrix_of(mapping.kernel)
     depths = (mapping.load_depth, mapping.move_depth)
-    counts = count(loops, sizes, *depths, mapping.device.columns)
+    counts = count(loops, sizes, in_matrix, *depths, mapping.device.columns)
     return nest_cycles(
         loops,
+        in_matrix,
         counts,
         *depths,
         mapping.schedule.double_buffer,
@@ -199,9 +206,10 @@ def _commands(mapping: Mapping, from_dram: bool) -> dict[str, int]:
 
 def _activations(mapping: Mapping, from_dram: bool) -> dict[str, int]:
     device, loops = mapping.device, loops_of(mapping)
+    in_matrix = in_matrix_of(mapping.kernel)
     opener, _ = device.row_commands(device.commands[mapping.mode.multiply].spans)
     rows = sum(
-        number * rows_opened(loops, np.array(sizes, np.int64), device.columns)
+        number * rows_opened(loops, np.array(sizes, np.int64), in_matrix, device.columns)
         for sizes, number in _sizes_by_group(mapping).items()
     )
     activations = Counter({opener: rows})

@@ -19,8 +19,8 @@ def command_interval(device: Device, command: str) -> int:
 def contraction_floor_cycles(kernel: Contraction, device: Device, column_elements: int) -> int:
     """Cycles in which the matrix's columns can be multiplied at best, on all cores at once.
 
-    Columns of the matrix over all cores, times the interval of multiplications; rows, operands,
-    results and refresh come on top.
+    Columns of the matrix over all cores, each with every vector, times the interval of
+    multiplications; rows, operands, results and refresh come on top.
 
     Args:
         column_elements: elements in one DRAM column.

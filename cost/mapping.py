@@ -362,7 +362,7 @@ class Mapping:
     @property
     def matrix_rows(self) -> int:
         """DRAM rows per bank that the matrix takes."""
-        columns = prod(loop.size for loop in self.loops)
+        columns = self._iterations(self.kernel.matrix.dims, 0)
         return -(-columns // self.device.columns)
 
     # Checks
@@ -396,9 +396,10 @@ class Mapping:
                 f"'{dim.name}' has lane {size}; a column of device \"{self.device.name}\" holds"
                 f" {self.column_elements} elements"
             )
-        if dim.role is Role.BATCH:
+        if dim.role in (Role.BATCH, Role.ROW):
             raise ScheduleError(
-                f"the lanes run along batch dimension '{dim.name}'; they must run along a reduction"
+                f"the lanes run along {dim.role} dimension '{dim.name}'; they must run along a"
+                " reduction"
                 " or an output dimension"
             )
         assert self.mode is not None

@@ -16,6 +16,9 @@ from pim_opt.cost.timings import NestTimings, Refreshing
 
 Ints = NDArray[np.int64]
 
+ROUNDING = 1e-9
+"""What keeps whole numbers whole that fractions add up to."""
+
 
 class Turns(NamedTuple):
     """Cycles from the last command of a transfer to the first of the next, by their kinds."""
@@ -121,59 +124,115 @@ def valid_iterations(loops: Ints, sizes: Ints, depth: int) -> int:
 
 
 @compiled
-def rows_opened(loops: Ints, sizes: Ints, columns: int) -> int:
-    """Rows that the valid iterations touch, column after column, with `columns` in a row."""
-    depth = len(loops)
-    padded = 0
+def matrix_columns(loops: Ints, in_matrix: Ints, begin: int, end: int) -> int:
+    """Product of the sizes of those of loops `begin` to `end` that step through the matrix."""
+    result = 1
+    for i in range(begin, end):
+        if in_matrix[loops[i, 0]]:
+            result *= loops[i, 1]
+    return result
+
+
+@compiled
+def _irregular(loops: Ints, sizes: Ints, in_matrix: Ints, columns: int) -> int:
+    """Depth from which on the valid iterations run through the matrix without gap or return.
+
+    Or with returns inside of one row, as of blocks that divide it.
+    """
+    depth = 0
+    for i in range(len(loops)):
+        if not in_matrix[loops[i, 0]] and loops[i, 1] > 1:
+            inside = matrix_columns(loops, in_matrix, i + 1, len(loops))
+            depth = depth if columns % inside == 0 else i + 1
     for dim in range(len(sizes)):
         last, innermost = 0, 0
-        for i in range(depth):
+        for i in range(len(loops)):
             if loops[i, 0] == dim:
                 last += (loops[i, 1] - 1) * loops[i, 2]
                 innermost = i + 1
         if last >= sizes[dim]:
-            padded = max(padded, innermost)
-    if padded == 0:
-        return -(-iterations(loops, 0, depth) // columns)
-    block = iterations(loops, padded, depth)
+            depth = max(depth, innermost)
+    return depth
+
+
+@compiled
+def _is_inside(loops: Ints, sizes: Ints, index: Ints, depth: int) -> bool:
+    """Whether an iteration of the first `depth` loops has any point in bounds."""
+    inside = True
+    for dim in range(len(sizes)):
+        first = 0
+        for i in range(depth):
+            if loops[i, 0] == dim:
+                first += index[i] * loops[i, 2]
+        inside = inside and first < sizes[dim]
+    return inside
+
+
+@compiled
+def rows_opened(loops: Ints, sizes: Ints, in_matrix: Ints, columns: int) -> int:
+    """How often the valid iterations find their row not open, with `columns` in a row.
+
+    Columns lie in the order of the loops that step through the matrix; a loop that does not goes
+    over the columns inside of it again.
+    """
+    depth = _irregular(loops, sizes, in_matrix, columns)
+    block = matrix_columns(loops, in_matrix, depth, len(loops))
     opened, last = 0, -1
     index = np.zeros(depth, np.int64)
-    for number in range(iterations(loops, 0, padded)):
-        left = number
-        for i in range(padded - 1, -1, -1):
+    for number in range(iterations(loops, 0, depth)):
+        left, place, weight = number, 0, block
+        for i in range(depth - 1, -1, -1):
             index[i] = left % loops[i, 1]
             left //= loops[i, 1]
-        inside = True
-        for dim in range(len(sizes)):
-            first = 0
-            for i in range(padded):
-                if loops[i, 0] == dim:
-                    first += index[i] * loops[i, 2]
-            inside = inside and first < sizes[dim]
-        if inside:
-            begin, end = number * block // columns, ((number + 1) * block - 1) // columns
-            opened += end - max(begin, last + 1) + 1
+            if in_matrix[loops[i, 0]]:
+                place += index[i] * weight
+                weight *= loops[i, 1]
+        if _is_inside(loops, sizes, index, depth):
+            begin, end = place // columns, (place + block - 1) // columns
+            opened += end - begin + (1 if begin != last else 0)
             last = end
     return opened
 
 
 @compiled
-def count(loops: Ints, sizes: Ints, load_depth: int, move_depth: int, columns: int) -> NestCounts:
+def count(
+    loops: Ints, sizes: Ints, in_matrix: Ints, load_depth: int, move_depth: int, columns: int
+) -> NestCounts:
     """The nest's counts in group 0, whose indices are the lowest, so that it has most to do."""
     return NestCounts(
         valid_iterations(loops, sizes, len(loops)),
         valid_iterations(loops, sizes, load_depth),
         valid_iterations(loops, sizes, move_depth),
-        rows_opened(loops, sizes, columns),
+        rows_opened(loops, sizes, in_matrix, columns),
     )
 
 
 @compiled
-def coincident(boundaries: int, every: int, rows: int, columns: int) -> float:
-    """How many of `boundaries`, one after `every` columns, are ends of rows as well."""
-    if rows <= 1:
+def row_ends(
+    loops: Ints, in_matrix: Ints, depth: int, number: int, rows: int, columns: int
+) -> float:
+    """How many of `number` boundaries of iterations of the first `depth` loops are ends of rows.
+
+    Where the loop that steps there goes on through the matrix, a boundary ends a row if the columns
+    before it fill one; where it goes back, if the columns that it goes back over leave one.
+    """
+    boundaries = iterations(loops, 0, depth) - 1
+    if rows <= 1 or boundaries == 0:
         return 0.0
-    return float(min(boundaries // (columns // gcd(every, columns)), rows - 1))
+    block = matrix_columns(loops, in_matrix, depth, len(loops))
+    ends, begin, run = 0.0, depth, 1
+    while begin >= 0:
+        begin -= 1
+        if begin >= 0 and in_matrix[loops[begin, 0]]:
+            run *= loops[begin, 1]
+            continue
+        passes = iterations(loops, 0, begin + 1)
+        ends += passes * (run - 1) * gcd(block, columns) / columns
+        block, run = block * run, 1
+        if begin >= 0:
+            returns = iterations(loops, 0, begin) * (loops[begin, 1] - 1)
+            ends += returns * min((block - gcd(block, columns)) / columns, 1.0)
+    return min(np.floor(number * ends / boundaries + ROUNDING), rows - 1.0)
 
 
 @compiled
@@ -208,11 +267,10 @@ class Stalls(NamedTuple):
 
 @compiled
 def _stalls(
-    number: int, every: int, pause: float, commands: float, free: bool, rows: int, t: NestTimings
+    number: int, ends: float, pause: float, commands: float, free: bool, t: NestTimings
 ) -> Stalls:
-    """What `number` boundaries, `every` so many columns apart, add; of `rows` rows."""
+    """What `number` boundaries add, `ends` of which are ends of rows."""
     plain = _stall(pause, commands, free, False, t)
-    ends = coincident(number, every, rows, t.columns)
     return Stalls(number * plain, ends * (_stall(pause, commands, free, True, t) - plain), ends)
 
 
@@ -286,10 +344,19 @@ def _rows_alone(left: float, counts: NestCounts, t: NestTimings) -> float:
 
 
 @compiled
-def _row_age(counts: NestCounts, t: NestTimings) -> float:
+def _row_age(loops: Ints, in_matrix: Ints, counts: NestCounts, t: NestTimings) -> float:
     """Cycles from the activation of the last row to the last multiplication."""
-    in_last = counts.multiplications - (counts.rows - 1) * t.columns
-    return t.open + (min(max(in_last, 1), t.columns) - 1) * t.multiply
+    again, passes = 1.0, 1.0
+    for i in range(len(loops)):
+        if in_matrix[loops[i, 0]]:
+            continue
+        if matrix_columns(loops, in_matrix, i + 1, len(loops)) <= t.columns:
+            again *= loops[i, 1]
+        else:
+            passes *= loops[i, 1]
+    columns = counts.multiplications / again / passes
+    in_last = columns - (counts.rows / passes - 1) * t.columns
+    return t.open + (min(max(in_last, 1.0), float(t.columns)) * again - 1) * t.multiply
 
 
 class FirstRow(NamedTuple):
@@ -331,11 +398,18 @@ class Boundaries(NamedTuple):
     """Cycles from the first command of a move to its last."""
     drain: float
     """Cycles from the last multiplication to a move."""
+    move_ends: float
+    """Ends of rows at which results move and nothing loads."""
+    load_ends: float
+    """Those at which the vector loads and nothing moves."""
+    joint_ends: float
+    """Those at which both happens."""
 
 
 @compiled
 def _boundaries(
     loops: Ints,
+    in_matrix: Ints,
     counts: NestCounts,
     depths: tuple[int, int],
     double: bool,
@@ -345,59 +419,61 @@ def _boundaries(
     per_round = iterations(loops, depths[1], len(loops))
     # A move waits for the bus of the one before it, too, where few multiplications lie between.
     run = (per_round - 1) * t.multiply
+    moves, loads = counts.rounds - 1, 0 if double else counts.chunks - 1
+    joint, rows, columns = min(moves, loads), counts.rows, t.columns
     return Boundaries(
         iterations(loops, depths[0], len(loops)),
         per_round,
-        counts.rounds - 1,
-        0 if double else counts.chunks - 1,
+        moves,
+        loads,
         _load_pause(traffic, t),
         passes_cycles(traffic.move, traffic.move_columns),
         max(t.drain, traffic.turns.move_move - t.resume - run),
+        row_ends(loops, in_matrix, depths[1], moves - joint, rows, columns),
+        row_ends(loops, in_matrix, depths[0], loads - joint, rows, columns),
+        row_ends(loops, in_matrix, min(depths), joint, rows, columns),
     )
 
 
 @compiled
-def _move_stalls(b: Boundaries, rows: int, traffic: Traffic, t: NestTimings) -> Stalls:
+def _move_stalls(b: Boundaries, traffic: Traffic, t: NestTimings) -> Stalls:
     """Where results move and nothing loads."""
     return _stalls(
         b.moves - min(b.moves, b.loads),
-        b.per_round,
+        b.move_ends,
         b.drain + b.move_time + t.resume,
         traffic.move_columns * traffic.move.places,
         t.ordered or back_to_back(traffic.move),
-        rows,
         t,
     )
 
 
 @compiled
-def _load_stalls(b: Boundaries, rows: int, traffic: Traffic, t: NestTimings) -> Stalls:
+def _load_stalls(b: Boundaries, traffic: Traffic, t: NestTimings) -> Stalls:
     """Where the vector loads and nothing moves."""
     run = (b.per_chunk - 1) * t.multiply
     return _stalls(
         b.loads - min(b.moves, b.loads),
-        b.per_chunk,
+        b.load_ends,
         max(1.0, traffic.turns.load_load - 1 - run) + b.load_pause,
         traffic.load_columns * traffic.load.places,
         t.ordered or back_to_back(traffic.load),
-        rows,
         t,
     )
 
 
 @compiled
-def _joint_stalls(b: Boundaries, rows: int, traffic: Traffic, t: NestTimings) -> Stalls:
+def _joint_stalls(b: Boundaries, traffic: Traffic, t: NestTimings) -> Stalls:
     """Where results move, and then the vector loads."""
     run = (min(b.per_chunk, b.per_round) - 1) * t.multiply
     begin = max(t.drain, traffic.turns.load_move - 1 - run)
     commands = traffic.move_columns * traffic.move.places
     return _stalls(
         min(b.moves, b.loads),
-        max(b.per_chunk, b.per_round),
+        b.joint_ends,
         begin + b.move_time + traffic.turns.move_load + b.load_pause,
         commands + traffic.load_columns * traffic.load.places,
         t.ordered,
-        rows,
         t,
     )
 
@@ -457,6 +533,7 @@ def _hidden(
 @compiled
 def nest_cycles(
     loops: Ints,
+    in_matrix: Ints,
     counts: NestCounts,
     load_depth: int,
     move_depth: int,
@@ -466,10 +543,10 @@ def nest_cycles(
     t: NestTimings,
 ) -> NestCycles:
     """Cycles from the last barrier before the nest to the last command in it."""
-    b = _boundaries(loops, counts, (load_depth, move_depth), double, traffic, t)
-    move = _move_stalls(b, counts.rows, traffic, t)
-    load = _load_stalls(b, counts.rows, traffic, t)
-    joint = _joint_stalls(b, counts.rows, traffic, t)
+    b = _boundaries(loops, in_matrix, counts, (load_depth, move_depth), double, traffic, t)
+    move = _move_stalls(b, traffic, t)
+    load = _load_stalls(b, traffic, t)
+    joint = _joint_stalls(b, traffic, t)
     alone = counts.rows - 1 - move.ends - load.ends - joint.ends
     later = move.rows + load.rows + joint.rows + _rows_alone(alone, counts, t)
     first = _first_multiplication(traffic, first_row, t)
@@ -489,7 +566,7 @@ def nest_cycles(
         loads + b.load_pause,
         move.wait + t.drain + b.move_time,
         _rest(pauses, long, counts, total, t),
-        _row_age(counts, t) + t.drain + b.move_time,
+        _row_age(loops, in_matrix, counts, t) + t.drain + b.move_time,
     )
 
 

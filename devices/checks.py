@@ -155,13 +155,14 @@ def _kernels(device: Device) -> Iterator[Problem]:
     if contraction is None:
         return
     path = f"{path}.contraction"
-    roles = ("batch", "output", "reduction")
+    needed = ("batch", "output", "reduction")
+    roles = (*needed, "row")
     for role in contraction.hand_mapping:
         if role not in roles:
             yield Problem(f"{path}.hand_mapping.{role}", _unknown("role", role, roles))
     for role in roles:
         targets = contraction.hand_mapping.get(role)
-        if targets is None:
+        if targets is None and role in needed:
             yield Problem(f"{path}.hand_mapping", f"hand_mapping has no entry for '{role}'")
         for i, target in enumerate(targets or ()):
             for level in target.split("*"):

@@ -113,7 +113,8 @@ class ContractionKernels(_Struct, frozen=True):
     """Contractions: `tree` sums over the lanes, `broadcast` keeps an output in each."""
 
     hand_mapping: dict[str, tuple[str, ...]]
-    """The authors' mapping: levels that carry the dimensions of a role, in order."""
+    """The authors' mapping: levels that carry the dimensions of a role, in order; a device that
+    says nothing of rows takes one vector after the other."""
     tree: ContractionMode | None = None
     broadcast: ContractionMode | None = None
 

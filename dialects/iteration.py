@@ -14,13 +14,16 @@ class Role(StrEnum):
 
     BATCH = "batch"
     """In both inputs and in the result: heads, requests."""
+    ROW = "row"
+    """In the vector and the result, not in the matrix: the rows of a left factor (M), each a vector
+    of its own for the same matrix."""
     OUTPUT = "output"
     """In the matrix and the result, not in the vector."""
     REDUCTION = "reduction"
     """In both inputs, summed away."""
 
 
-ROLE_LETTERS = {Role.BATCH: "h", Role.OUTPUT: "n", Role.REDUCTION: "k"}
+ROLE_LETTERS = {Role.BATCH: "h", Role.ROW: "m", Role.OUTPUT: "n", Role.REDUCTION: "k"}
 
 
 @dataclass(frozen=True)
@@ -52,8 +55,8 @@ class Access:
 class Contraction:
     """y[..] = sum over the reduction dimensions of vector[..] * matrix[..].
 
-    `vector` lacks the output dimensions, so each of its elements serves many outputs; `matrix` has
-    every dimension, so each of its elements is used once (a small-M product with M = 1).
+    `vector` lacks the output dimensions, so each of its elements serves many outputs; `matrix`
+    lacks the row dimensions, M points together, so each of its elements is used M times.
     """
 
     dims: tuple[Dim, ...]
@@ -72,9 +75,9 @@ class Contraction:
             if len(set(access.dims)) != len(access.dims):
                 raise ValueError(f"access {access.axes} uses a dimension twice")
         expected = {
-            "vector": (Role.BATCH, Role.REDUCTION),
+            "vector": (Role.BATCH, Role.ROW, Role.REDUCTION),
             "matrix": (Role.BATCH, Role.OUTPUT, Role.REDUCTION),
-            "result": (Role.BATCH, Role.OUTPUT),
+            "result": (Role.BATCH, Role.ROW, Role.OUTPUT),
         }
         for name, roles in expected.items():
             access: Access = getattr(self, name)

@@ -168,7 +168,7 @@ class _KernelFactory:
 
 @dataclass(frozen=True)
 class PimOutlinePass(ModulePass):
-    """Wrap every contraction with a vector (M = 1) that the device can run in a pim.kernel.
+    """Wrap every contraction that the device can run in a pim.kernel.
 
         %y = linalg.generic .. ins(%x, %w : tensor<1x4096xf16>, tensor<64x4096xf16>) ..
 
@@ -176,8 +176,8 @@ class PimOutlinePass(ModulePass):
 
         %y = pim.kernel "gemv0" on "attacc" over <n 64 output, k 4096 reduction> ..
 
-    1. Contractions are recognised by iterators, indexing maps and body; those that stay on the host
-       get a remark that says why.
+    1. Contractions of a matrix with up to 16 vectors are recognised by iterators, indexing maps and
+       body; those that stay on the host get a remark that says why.
     2. A result that all users round first is rounded by the kernel; with narrow-to, f32 operands
        are rounded before the kernel and its result is extended after it.
     3. What rounding the source allows is noted, for checks: rounded operands, a narrow accumulator.

@@ -1,4 +1,4 @@
-"""Recognises contractions with a vector among linalg ops, by structure and not by name."""
+"""Recognises contractions with few vectors among linalg ops, by structure and not by name."""
 
 from dataclasses import dataclass
 from math import prod
@@ -11,6 +11,10 @@ from xdsl.ir import SSAValue
 from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineMap
 
 from pim_opt.dialects.iteration import Access, Contraction, Role, name_dims
+
+MOST_ROWS = 16
+"""Vectors that share a matrix (M) at most: with more of them the host reads the matrix often enough
+to make up for its narrower path to it."""
 
 
 @dataclass(frozen=True)
@@ -113,20 +117,28 @@ def _with_vector(
     second: tuple[int | None, ...],
     result: tuple[int | None, ...],
 ) -> VectorProduct | str:
-    """The contraction with the operand as vector that shares every loop it adds."""
-    for vector, matrix, swap in ((first, second, False), (second, first, True)):
-        rows = [d for d in vector if d is not None and d in result and d not in matrix]
-        if prod(sizes[d] for d in rows) != 1:
-            continue
-        contraction = _contraction(sizes, vector, matrix, result)
-        if isinstance(contraction, str):
-            return contraction
-        operands = op.inputs[::-1] if swap else op.inputs
-        return VectorProduct(contraction, operands[0], operands[1])
-    rows = [d for d in first if d is not None and d in result and d not in second]
-    columns = [d for d in second if d is not None and d in result and d not in first]
-    m = min(prod(sizes[d] for d in rows), prod(sizes[d] for d in columns))
-    return f"it multiplies matrices (M = {m}); only M = 1 is offloaded"
+    """The contraction with the operand as vector that has fewer rows of its own, or the first."""
+    m = _rows(sizes, first, second, result)
+    swapped = _rows(sizes, second, first, result)
+    swap = swapped < m
+    if min(m, swapped) > MOST_ROWS:
+        return f"it multiplies matrices (M = {min(m, swapped)}); M up to {MOST_ROWS} is offloaded"
+    vector, matrix = (second, first) if swap else (first, second)
+    contraction = _contraction(sizes, vector, matrix, result)
+    if isinstance(contraction, str):
+        return contraction
+    operands = op.inputs[::-1] if swap else op.inputs
+    return VectorProduct(contraction, operands[0], operands[1])
+
+
+def _rows(
+    sizes: list[int],
+    vector: tuple[int | None, ...],
+    matrix: tuple[int | None, ...],
+    result: tuple[int | None, ...],
+) -> int:
+    """Points of the loops of `vector` and `result` that `matrix` lacks."""
+    return prod(sizes[d] for d in vector if d is not None and d in result and d not in matrix)
 
 
 def _contraction(
@@ -144,8 +156,8 @@ def _contraction(
                 roles[dim] = Role.OUTPUT
             case (True, True, False):
                 roles[dim] = Role.REDUCTION
-            case (True, False, True) if sizes[dim] == 1:
-                pass
+            case (True, False, True):
+                roles[dim] = Role.ROW
             case _:
                 return "a loop sums over one operand alone"
     reductions = [dim for dim, role in roles.items() if role is Role.REDUCTION]

@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from math import prod
 
 from pim_opt.cost.contraction import cycle_parts
 from pim_opt.cost.mapping import Mapping
 from pim_opt.devices import load_device
 from pim_opt.dialects.pim import KernelOp
 from pim_opt.dialects.schedule import Schedule
-from pim_opt.kinds import kernel_text
+from pim_opt.kinds import KINDS, kernel_text
 from pim_opt.parsing import make_context, parse_module
 from pim_opt.passes.kernel_access import MATRIX, element_of, from_dram, kernels
 from pim_opt.passes.kernel_program import lowered
@@ -87,7 +86,7 @@ def mapping_for(kernel: Kernel, schedule: Schedule) -> Mapping:
 def simulated(kernel: Kernel, schedule: Schedule) -> Result:
     """What the kernel's program takes under a schedule."""
     _, program = lowered(outlined(kernel), schedule)
-    share = prod(kernel.shape) >= SHARED_FROM
+    share = KINDS[kernel.kind].work(kernel.shape) >= SHARED_FROM
     return simulate_program(program, load_device(kernel.device), share=share)
 
 

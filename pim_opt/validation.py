@@ -8,7 +8,7 @@ one that the model likes best: its regret?
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from math import exp, log, prod
+from math import exp, log
 from typing import Any, TypeVar
 
 import msgspec
@@ -17,14 +17,14 @@ import numpy as np
 from pim_opt.cost.contraction import estimate
 from pim_opt.cost.mapping import Mapping
 from pim_opt.kinds import KINDS
-from pim_opt.measuring import Kernel, compare, space_of, space_outcome
+from pim_opt.measuring import Kernel, compare, outlined, space_of, space_outcome
 from pim_opt.tune.random_schedules import random_schedule
 from pim_opt.tune.schedule_space import sampled_schedules, spread_count
 from pim_opt.tune.sweep import Outcome, SweepOptions, sweep
 from pim_opt.tune.sweep_progress import Watch
 from pim_opt.validation_report import Comparison, SpaceOutcome, Validation
 
-LARGEST = {"batch": 8, "heads": 32}
+LARGEST = {"batch": 8, "heads": 32, "kv_heads": 32, "m": 16}
 """Sizes of random kernels at most, by their names in the kind."""
 LARGEST_OTHER = 4096
 
@@ -125,8 +125,7 @@ def _values(
 def compare_item(item: SampleItem) -> dict[str, object]:
     """Draw a kernel and a schedule, and compare: a Comparison as a dict."""
     rng = np.random.default_rng([item.seed, 0, item.number])
-    shape = random_shape(item.kind, rng, SAMPLE_WORK)
-    kernel = Kernel(item.device, item.kind, shape)
+    kernel = random_kernel(item.device, item.kind, rng, SAMPLE_WORK)
     space = space_of(kernel)
     schedule = random_schedule(space.kernel, space.device, space.lanes, rng, _is_quick)
     return asdict(compare(kernel, schedule))
@@ -140,7 +139,7 @@ def space_item(item: SpaceItem) -> dict[str, object]:
     """Draw a small kernel and simulate its space: a SpaceOutcome as a dict."""
     rng = np.random.default_rng([item.seed, 1, item.number])
     while True:
-        kernel = Kernel(item.device, item.kind, random_shape(item.kind, rng, SPACE_WORK))
+        kernel = random_kernel(item.device, item.kind, rng, SPACE_WORK)
         space = space_of(kernel)
         if spread_count(space) > SPACE_SPREADS:
             continue
@@ -149,11 +148,24 @@ def space_item(item: SpaceItem) -> dict[str, object]:
             return asdict(space_outcome(kernel, drawn))
 
 
+def random_kernel(
+    device: str, kind: str, rng: np.random.Generator, work: tuple[int, int]
+) -> Kernel:
+    """A kernel of random sizes that the device runs."""
+    while True:
+        kernel = Kernel(device, kind, random_shape(kind, rng, work))
+        try:
+            outlined(kernel)
+        except ValueError:
+            continue
+        return kernel
+
+
 def random_shape(kind: str, rng: np.random.Generator, work: tuple[int, int]) -> tuple[int, ...]:
-    """Sizes of a kernel, each log-uniform, whose product lies between the two of `work`."""
+    """Sizes of a kernel, each log-uniform, whose work lies between the two of `work`."""
     largest = [LARGEST.get(name, LARGEST_OTHER) for name in KINDS[kind].sizes]
     least, most = work
     while True:
         shape = tuple(int(exp(rng.uniform(0, log(limit + 1)))) for limit in largest)
-        if least <= prod(shape) <= most:
+        if least <= KINDS[kind].work(shape) <= most:
             return shape

@@ -150,6 +150,11 @@ class SpreadTable:
         return self.rounds.prod(axis=1)
 
     @property
+    def matrix_columns(self) -> Ints:
+        """Columns of the matrix of a core that has most to do, shape (n,)."""
+        return self.rounds[:, list(self.space.kernel.matrix.dims)].prod(axis=1)
+
+    @property
     def members(self) -> Ints:
         """Shape (n, dims): members of all core levels that carry the dimension together."""
         counts = np.array([level.count for level in self.space.device.core_levels])

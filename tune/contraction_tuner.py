@@ -8,7 +8,7 @@ from math import inf
 
 import numpy as np
 
-from pim_opt.cost.contraction import estimate
+from pim_opt.cost.contraction import estimate, in_matrix_of
 from pim_opt.cost.estimate import Estimate
 from pim_opt.cost.host_accesses import HostAccesses
 from pim_opt.cost.mapping import Mapping
@@ -33,7 +33,9 @@ from pim_opt.tune.nest_search import (
     ORDER,
     OUTPUT_INNER,
     REDUCTION_INNER,
+    ROW_INNER,
     SCORE,
+    WIDTH,
     Distribution,
     Places,
     search_nests,
@@ -169,13 +171,15 @@ class _Search:
         device = self.space.device
         t = nest_timings(device, mode)
         known = _Mode(t, refreshing_of(device, mode), self.accesses.first_row(mode))
-        multiplications, rounds = table.multiplications, work_floors(table)
+        multiplications, columns = table.multiplications, table.matrix_columns
+        rounds, in_matrix = work_floors(table), in_matrix_of(self.space.kernel)
         pj = self._nest_energies(mode)
         least = self._least_around(mode, table)
         floors = combined(
             self.objective,
-            floor_cycles(multiplications, t) + least.cycles,
-            floor_nest_pj(rounds.prod(axis=1), pj, device.columns) + least.energy_pj,
+            floor_cycles(multiplications, columns, t) + least.cycles,
+            floor_nest_pj(rounds.prod(axis=1), (rounds**in_matrix).prod(axis=1), pj, device.columns)
+            + least.energy_pj,
         )
         order = np.argsort(floors, kind="stable")
         for done, row in enumerate(order.tolist()):
@@ -186,9 +190,9 @@ class _Search:
             work = WorkFloor(tuple(rounds[row].tolist()))
             bounds = _Spread(
                 number,
-                float(floor_cycles(number, t)),
+                float(floor_cycles(number, int(columns[row]), t)),
                 work,
-                floor_nest_pj(work.multiplications, pj, device.columns),
+                floor_nest_pj(work.multiplications, work.columns(in_matrix), pj, device.columns),
             )
             if self._is_bounded_away(bounds, least, known):
                 self.pruned += 1
@@ -239,7 +243,7 @@ class _Search:
 
     def _priced(self, d: Distribution, t: NestTimings) -> list[_Nest]:
         """Price the loop nests of a distribution; the best, as many as are to be kept."""
-        best = np.full((self.keep, 6), np.inf)
+        best = np.full((self.keep, WIDTH), np.inf)
         self.priced += search_nests(d, t, best, self.enough)
         return [
             _Nest(
@@ -247,6 +251,7 @@ class _Search:
                 NestChoice(
                     int(row[OUTPUT_INNER]),
                     int(row[REDUCTION_INNER]),
+                    int(row[ROW_INNER]),
                     int(row[ORDER]),
                     int(row[LOAD_DEPTH]),
                     bool(row[DOUBLE]),

@@ -16,14 +16,16 @@ _Number = TypeVar("_Number", float, NDArray[Any])
 """A number, or an array of them."""
 
 
-def floor_cycles(multiplications: _Number, t: NestTimings) -> _Number:
+def floor_cycles(multiplications: _Number, columns: _Number, t: NestTimings) -> _Number:
     """A bound from below on the cycles of a nest with so many multiplications in a core.
+
+    They are of so many `columns` of the matrix.
 
     Multiplications follow each other at the device's rate; every full row of columns ends in a row
     switch, which nothing but waiting for something else can hide; the first multiplication waits
     for a load, and the last is followed by a move.
     """
-    switches = -(-multiplications // t.columns) - 1
+    switches = -(-columns // t.columns) - 1
     switch = t.close + t.reopen - t.multiply
     return (multiplications - 1) * t.multiply + switches * switch + t.use + t.drain
 
@@ -40,12 +42,14 @@ def with_refresh_floor(cycles: float, multiplications: int, t: NestTimings, r: R
     return cycles + min(max(refresh_cycles(cycles, 0.0, r) - gained, 0.0), 2 * r.period)
 
 
-def floor_nest_pj(multiplications: _Number, e: Energies, columns: int) -> _Number:
+def floor_nest_pj(
+    multiplications: _Number, columns: _Number, e: Energies, row_columns: int
+) -> _Number:
     """A bound from below on the picojoules of so many multiplications on all groups.
 
-    With those of the rows that they need, of `columns` each.
+    They are of so many `columns` of the matrix, whose rows of `row_columns` each must be opened.
     """
-    return multiplications * e.multiply + -(-multiplications // columns) * e.row
+    return multiplications * e.multiply + -(-columns // row_columns) * e.row
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,10 @@ class WorkFloor:
     def multiplications(self) -> int:
         """Multiplications of all groups."""
         return self._product(np.ones(len(self.rounds), np.int64))
+
+    def columns(self, in_matrix: Ints) -> int:
+        """Columns of the matrix in one core of all groups; `in_matrix` marks its dimensions."""
+        return self._product(in_matrix)
 
     def _product(self, has: Ints) -> int:
         result = 1

@@ -4,6 +4,7 @@ A distribution fixes what runs where; what is left is how each core's loops are 
 where the vector loads and whether it loads ahead. Every choice is priced by `cost.nest`.
 """
 
+from itertools import permutations
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +21,7 @@ from pim_opt.cost.nest import (
     refresh_cycles,
     rows_opened,
     valid_iterations,
+    valid_points,
 )
 from pim_opt.cost.streams import Pace
 from pim_opt.cost.timings import NestTimings, Refreshing
@@ -27,21 +29,51 @@ from pim_opt.tune.objectives import Goal, NestWork, score
 
 Floats = NDArray[np.float64]
 
-ORDERS = np.array(
-    [
-        [0, 1, 2, 3],
-        [0, 2, 1, 3],
-        [0, 2, 3, 1],
-        [2, 0, 1, 3],
-        [2, 0, 3, 1],
-        [2, 3, 0, 1],
-    ],
-    np.int64,
-)
-"""Orders of the outer and inner output loop (0, 1) and reduction loop (2, 3)."""
+OUTPUT, REDUCTION, ROW = 0, 2, 4
+"""Numbers of the outer loops of what is split in two; each inner loop has the number after it."""
 
-SCORE, OUTPUT_INNER, REDUCTION_INNER, ORDER, LOAD_DEPTH, DOUBLE = range(6)
+SPLIT_LOOPS = 6
+
+NO_LOOP = -1
+"""Fills the rest of a row of ORDERS."""
+
+
+def _in_order(loops: tuple[int, ...]) -> bool:
+    """Whether each inner loop that is there stands behind its outer one."""
+    pairs = ((loop, loop + 1) for loop in loops if loop % 2 == 0 and loop + 1 in loops)
+    return all(loops.index(outer) < loops.index(inner) for outer, inner in pairs)
+
+
+def _orders(present: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """Orders of the loops that are there.
+
+    Rows that are split go around everything in tiles, innermost, so that each column of the matrix
+    serves a tile; rows in one piece go anywhere.
+    """
+    if ROW in present and ROW + 1 in present:
+        return [(ROW, *order, ROW + 1) for order in _orders(present[: present.index(ROW)])]
+    return [order for order in permutations(present) if _in_order(order)]
+
+
+def _tables() -> tuple[Ints, Ints]:
+    rows: list[tuple[int, ...]] = []
+    starts = [0]
+    for mask in range(1 << SPLIT_LOOPS):
+        rows += _orders(tuple(loop for loop in range(SPLIT_LOOPS) if mask >> loop & 1))
+        starts.append(len(rows))
+    padded = [(*row, *(NO_LOOP for _ in range(SPLIT_LOOPS - len(row)))) for row in rows]
+    return np.array(padded, np.int64), np.array(starts, np.int64)
+
+
+ORDERS, _STARTS = _tables()
+"""Orders of the outer and inner loops of outputs, reduction and rows, by number; and for each set
+of loops of more than one iteration, as a bit mask, where its orders start."""
+
+SCORE, OUTPUT_INNER, REDUCTION_INNER, ROW_INNER, ORDER, LOAD_DEPTH, DOUBLE = range(7)
 """Columns of a search's result."""
+
+WIDTH = 7
+"""How many these are."""
 
 
 TIE_BREAK = 1e-7
@@ -63,6 +95,8 @@ class Distribution(NamedTuple):
     """Loops around the split ones, shape (loops, 3): dimension, iterations, stride."""
     sizes: Ints
     """Sizes of all dimensions."""
+    in_matrix: Ints
+    """Per dimension whether the matrix has it."""
     in_vector: Ints
     """Per dimension whether the vector has it."""
     in_result: Ints
@@ -71,6 +105,8 @@ class Distribution(NamedTuple):
     """Dimension, iterations and stride of the output loop that is split in two."""
     reduction: Ints
     """The same of the reduction loop."""
+    row: Ints
+    """The same of the loop over the vectors that share the matrix."""
     places: Places
     load_room: int
     """Loop iterations over the vector that one load can serve, not loading ahead."""
@@ -109,23 +145,29 @@ def _outermost(loops: Ints, has: Ints, room: int) -> int:
 
 
 @compiled
-def _nest(d: Distribution, output_inner: int, reduction_inner: int, order: int) -> Ints:
+def _split(d: Distribution, inner: tuple[int, int, int]) -> Ints:
+    """The split loops, by number: dimension, iterations, stride."""
+    split = np.empty((SPLIT_LOOPS, 3), np.int64)
+    wholes = (d.output, d.reduction, d.row)
+    for i in range(3):
+        whole, size = wholes[i], inner[i]
+        split[2 * i] = (whole[0], -(-whole[1] // size), whole[2] * size)
+        split[2 * i + 1] = (whole[0], size, whole[2])
+    return split
+
+
+@compiled
+def _nest(d: Distribution, split: Ints, order: int) -> Ints:
     """The loops of one choice of splits and order, those of one iteration left out."""
-    split = np.empty((4, 3), np.int64)
-    for i in range(2):
-        whole = d.output if i == 0 else d.reduction
-        inner = output_inner if i == 0 else reduction_inner
-        split[2 * i] = (whole[0], -(-whole[1] // inner), whole[2] * inner)
-        split[2 * i + 1] = (whole[0], inner, whole[2])
-    loops = np.empty((len(d.around) + 4, 3), np.int64)
+    loops = np.empty((len(d.around) + SPLIT_LOOPS, 3), np.int64)
     number = 0
     for i in range(len(d.around)):
         if d.around[i, 1] > 1:
             loops[number] = d.around[i]
             number += 1
-    for i in range(4):
-        if split[ORDERS[order, i], 1] > 1:
-            loops[number] = split[ORDERS[order, i]]
+    for loop in ORDERS[order]:
+        if loop != NO_LOOP:
+            loops[number] = split[loop]
             number += 1
     return loops[:number]
 
@@ -143,26 +185,13 @@ def _keep(best: Floats, row: Floats) -> None:
 
 
 @compiled
-def _code(d: Distribution, output_inner: int, reduction_inner: int, order: int) -> int:
-    """A number for the sequence of split loops that have more than one iteration."""
-    code = 0
-    for loop in ORDERS[order]:
-        whole = d.output[1] if loop < 2 else d.reduction[1]
-        inner = output_inner if loop < 2 else reduction_inner
-        size = -(-whole // inner) if loop % 2 == 0 else inner
-        if size > 1:
-            code = code * 5 + loop + 1
-    return code
-
-
-@compiled
-def _is_new(d: Distribution, output_inner: int, reduction_inner: int, order: int) -> bool:
-    """Whether no earlier order gives the same nest."""
-    code = _code(d, output_inner, reduction_inner, order)
-    new = True
-    for other in range(order):
-        new = new and _code(d, output_inner, reduction_inner, other) != code
-    return new
+def _present(split: Ints) -> int:
+    """The split loops of more than one iteration, as a bit mask."""
+    mask = 0
+    for loop in range(SPLIT_LOOPS):
+        if split[loop, 1] > 1:
+            mask |= 1 << loop
+    return mask
 
 
 @compiled
@@ -183,25 +212,28 @@ def search_nests(d: Distribution, t: NestTimings, best: Floats, enough: float) -
     Args:
         d: the distribution.
         t: the device's timings.
-        best: shape (kept, 6), sorted by score; the best candidates are inserted. Its columns are
-            SCORE to DOUBLE.
+        best: shape (kept, WIDTH), sorted by score; the best candidates are inserted. Its columns
+            are SCORE to DOUBLE.
         enough: score from which on a candidate is of no interest.
 
     Returns:
         How many candidates were priced.
     """
     priced = 0
-    row = np.empty(6, np.float64)
+    row = np.empty(WIDTH, np.float64)
     for output_inner in range(1, min(d.output[1], d.move_room) + 1):
         if not _is_split(d.output[1], output_inner, d.move_room):
             continue
         for reduction_inner in range(1, min(d.reduction[1], d.load_room) + 1):
             if not _is_split(d.reduction[1], reduction_inner, d.load_room):
                 continue
-            for order in range(len(ORDERS)):
-                if _is_new(d, output_inner, reduction_inner, order):
-                    choice = (output_inner, reduction_inner, order)
-                    priced += _price(d, t, choice, best, enough, row)
+            for row_inner in range(1, d.row[1] + 1):
+                if not _is_split(d.row[1], row_inner, d.row[1]):
+                    continue
+                inner = (output_inner, reduction_inner, row_inner)
+                present = _present(_split(d, inner))
+                for order in range(_STARTS[present], _STARTS[present + 1]):
+                    priced += _price(d, t, inner, order, best, enough, row)
     return priced
 
 
@@ -218,31 +250,44 @@ def _total(
     loads = np.ceil(_needed(loops, d.in_vector, depths[0]) / d.load_lanes)
     moves = np.ceil(_needed(loops, d.in_result, depths[1]) / d.move_lanes)
     traffic = Traffic(d.places.load, loads, d.places.move, moves, d.places.turns)
-    cycles = nest_cycles(loops, counts, depths[0], depths[1], double, traffic, d.first_row, t)
+    cycles = nest_cycles(
+        loops, d.in_matrix, counts, depths[0], depths[1], double, traffic, d.first_row, t
+    )
     total = cycles.multiply + cycles.rows + cycles.load + cycles.move + d.around_cycles
     total += max(d.row_hold - cycles.row_age, 0.0)
     total += refresh_cycles(total, cycles.rest, d.refreshing)
     work = NestWork(
         depths[0], depths[1], loads * d.places.load.places, moves * d.places.move.places
     )
-    result = score(d.goal, total, loops, d.sizes, work, t.columns)
+    result = score(d.goal, total, loops, d.sizes, d.in_matrix, work, t.columns)
     return result + TIE_BREAK * (counts.chunks * work.loads + counts.rounds * work.moves)
+
+
+@compiled
+def _columns(d: Distribution, loops: Ints) -> int:
+    """Columns of the matrix that a core multiplies, each counted once."""
+    result = 1
+    for dim in range(len(d.sizes)):
+        if d.in_matrix[dim]:
+            result *= valid_points(dim, d.sizes[dim], loops, len(loops))
+    return result
 
 
 @compiled
 def _price(
     d: Distribution,
     t: NestTimings,
-    choice: tuple[int, int, int],
+    inner: tuple[int, int, int],
+    order: int,
     best: Floats,
     enough: float,
     row: Floats,
 ) -> int:
     """Price a nest with every place of its loads, ahead or not; the number of choices."""
-    loops = _nest(d, *choice)
+    loops = _nest(d, _split(d, inner), order)
     multiplications = valid_iterations(loops, d.sizes, len(loops))
     # No nest opens fewer rows; those that may be of interest are counted in full.
-    rows, exact = -(-multiplications // t.columns), False
+    rows, exact = -(-_columns(d, loops) // t.columns), False
     move_depth = _outermost(loops, d.in_result, d.move_room)
     rounds = valid_iterations(loops, d.sizes, move_depth)
     priced = 0
@@ -260,12 +305,13 @@ def _price(
             total = _total(d, t, loops, counts, depths, parts > 1)
             limit = min(enough, best[len(best) - 1, SCORE]) if len(best) > 0 else -np.inf
             if total < limit and not exact:
-                rows, exact = rows_opened(loops, d.sizes, t.columns), True
+                rows, exact = rows_opened(loops, d.sizes, d.in_matrix, t.columns), True
                 counts = NestCounts(multiplications, chunks, rounds, rows)
                 total = _total(d, t, loops, counts, depths, parts > 1)
             if total < limit:
                 row[SCORE] = total
-                row[OUTPUT_INNER], row[REDUCTION_INNER], row[ORDER] = choice
+                row[OUTPUT_INNER], row[REDUCTION_INNER], row[ROW_INNER] = inner
+                row[ORDER] = order
                 row[LOAD_DEPTH], row[DOUBLE] = load_depth, parts > 1
                 _keep(best, row)
     return priced

@@ -73,13 +73,16 @@ def energies(device: Device, load: str, multiply: str, move: str) -> Energies:
 
 
 @compiled
-def nest_energy(goal: Goal, loops: Ints, sizes: Ints, work: NestWork, columns: int) -> float:
+def nest_energy(
+    goal: Goal, loops: Ints, sizes: Ints, in_matrix: Ints, work: NestWork, columns: int
+) -> float:
     """Picojoules of a nest on all groups.
 
     Args:
         goal: with the energies of commands.
         loops: shape (loops, 3): dimension, iterations and stride of each loop, outermost first.
         sizes: of all dimensions.
+        in_matrix: per dimension whether the matrix has it.
         work: commands of a load and a move.
         columns: of a row.
     """
@@ -101,7 +104,7 @@ def nest_energy(goal: Goal, loops: Ints, sizes: Ints, work: NestWork, columns: i
                 own[dim] = shares[dim]
         if number > 0:
             one = e.multiply * valid_iterations(loops, own, len(loops))
-            one += e.row * rows_opened(loops, own, columns)
+            one += e.row * rows_opened(loops, own, in_matrix, columns)
             one += e.load * work.loads * valid_iterations(loops, own, work.load_depth)
             one += e.move * work.moves * valid_iterations(loops, own, work.move_depth)
             total += number * one
@@ -110,12 +113,18 @@ def nest_energy(goal: Goal, loops: Ints, sizes: Ints, work: NestWork, columns: i
 
 @compiled
 def score(
-    goal: Goal, cycles: float, loops: Ints, sizes: Ints, work: NestWork, columns: int
+    goal: Goal,
+    cycles: float,
+    loops: Ints,
+    sizes: Ints,
+    in_matrix: Ints,
+    work: NestWork,
+    columns: int,
 ) -> float:
     """What a schedule is ranked by: the less, the better."""
     if goal.objective == LATENCY:
         return cycles
-    energy = goal.around_pj + nest_energy(goal, loops, sizes, work, columns)
+    energy = goal.around_pj + nest_energy(goal, loops, sizes, in_matrix, work, columns)
     return energy + CYCLES_BREAK_TIES * cycles if goal.objective == ENERGY else energy * cycles
 
 

@@ -1,4 +1,4 @@
-"""The schedule of a device's hand mapping: batch, outputs and reduction over the levels it names.
+"""The schedule of a device's hand mapping: every role over the levels that it names.
 
 No search and no cost: the mapping that the device's authors write by hand, with buffers filled as
 far as they go. The device file says which levels carry which role.
@@ -37,7 +37,7 @@ class _Planner:
     def hardware(self, dim: Dim, points: int, whole: str | None) -> list[Factor]:
         """Factors of a dimension over the levels of its role; target `whole` is filled up."""
         factors: list[Factor] = []
-        for text in self.hand_mapping[dim.role]:
+        for text in self.hand_mapping.get(dim.role, ()):
             levels = [self.device.level(name) for name in text.split("*")]
             free = self.left.setdefault(text, prod(level.count for level in levels))
             size = free if text == whole else balanced(points, free)
@@ -47,13 +47,13 @@ class _Planner:
                 points = _ceil(points, size)
         return factors
 
-    def split(self, dim: Dim, inner_limit: int, whole: str | None) -> Split:
-        """Hardware factors, then time: all of a batch, or outer and inner up to `inner_limit`."""
+    def split(self, dim: Dim, inner_limit: int | None, whole: str | None) -> Split:
+        """Hardware factors, then time: whole, or outer and inner up to a limit that is given."""
         lanes = self.column_elements if self._is_lane(dim) else 1
         points = _ceil(dim.size, lanes)
         factors = self.hardware(dim, points, whole)
         rounds = _ceil(points, prod(factor.size for factor in factors))
-        if dim.role is not Role.BATCH:
+        if inner_limit is not None:
             inner = balanced(rounds, inner_limit)
             factors.append(Factor((TIME,), _ceil(rounds, inner)))
             rounds = inner
@@ -70,7 +70,7 @@ def rule_of_thumb(kernel: Contraction, device: Device, column_elements: int) -> 
     """The hand mapping of `device` for `kernel`.
 
     Per core, outputs go in blocks that fill the accumulators and the reduction in chunks that fill
-    the operand buffer: loops are batch, output blocks, chunks, outputs, columns.
+    the operand buffer: loops are batch, rows, output blocks, chunks, outputs, columns.
 
     Args:
         column_elements: elements in one DRAM column.
@@ -95,11 +95,12 @@ def rule_of_thumb(kernel: Contraction, device: Device, column_elements: int) -> 
     ):
         dim = kernel.dims[number]
         innermost = number == last[dim.role]
+        limit = limits.get(dim.role)
         fills = sums and dim.role is Role.REDUCTION and innermost
         splits.append(
             planner.split(
                 dim,
-                limits.get(dim.role, 1) if innermost else 1,
+                limit if innermost or limit is None else 1,
                 reduction_target if fills else None,
             )
         )
@@ -113,10 +114,10 @@ def rule_of_thumb(kernel: Contraction, device: Device, column_elements: int) -> 
 
 
 def _order(kernel: Contraction) -> tuple[str, ...]:
-    """Batches, then the outer loops of outputs and reductions, then their inner loops."""
+    """Batches and rows, then the outer loops of outputs and reductions, then their inner loops."""
     names = {role: [kernel.dims[i].name for i in kernel.with_role(role)] for role in Role}
     rounds = names[Role.OUTPUT] + names[Role.REDUCTION]
-    return tuple(names[Role.BATCH] + rounds + rounds)
+    return tuple(names[Role.BATCH] + names[Role.ROW] + rounds + rounds)
 
 
 def _with_multicast(

@@ -22,6 +22,8 @@ from pim_opt.tune.nest_search import (
     ORDER,
     OUTPUT_INNER,
     REDUCTION_INNER,
+    ROW_INNER,
+    WIDTH,
     Distribution,
     search_nests,
 )
@@ -68,13 +70,13 @@ def nest_choices(variant: Variant) -> tuple[NestChoice, ...]:
     t = nest_timings(variant.space.device, variant.mode)
     distribution = distribution_of(variant)
     # A search that may keep all shows all; one that may keep none says how many these are.
-    count = search_nests(distribution, t, np.full((0, 6), inf), inf)
-    kept = np.full((count, 6), inf)
+    count = search_nests(distribution, t, np.full((0, WIDTH), inf), inf)
+    kept = np.full((count, WIDTH), inf)
     search_nests(distribution, t, kept, inf)
-    columns = [OUTPUT_INNER, REDUCTION_INNER, ORDER, LOAD_DEPTH, DOUBLE]
+    columns = [OUTPUT_INNER, REDUCTION_INNER, ROW_INNER, ORDER, LOAD_DEPTH, DOUBLE]
     rows: list[list[int]] = kept[:, columns].astype(np.int64).tolist()
     return tuple(
-        NestChoice(o, r, order, at, bool(double)) for o, r, order, at, double in sorted(rows)
+        NestChoice(o, r, m, order, at, bool(double)) for o, r, m, order, at, double in sorted(rows)
     )
 
 

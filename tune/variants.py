@@ -6,7 +6,7 @@ from math import prod
 
 import numpy as np
 
-from pim_opt.cost.contraction import turns_of
+from pim_opt.cost.contraction import in_matrix_of, turns_of
 from pim_opt.cost.energy import energy_pj
 from pim_opt.cost.host_accesses import HostAccesses
 from pim_opt.cost.host_work import host_work
@@ -19,7 +19,7 @@ from pim_opt.dialects.iteration import Role
 from pim_opt.dialects.placement import LOCAL, Piece, Placement
 from pim_opt.dialects.schedule import LANE, ROWS, TIME, Factor, Schedule, Split
 from pim_opt.tune.contraction_space import ContractionSpace, Spread
-from pim_opt.tune.nest_search import ORDERS, Distribution, Places
+from pim_opt.tune.nest_search import NO_LOOP, ORDERS, Distribution, Places
 from pim_opt.tune.objectives import OBJECTIVES, Goal, Objective, energies
 
 
@@ -29,6 +29,7 @@ class NestChoice:
 
     output_inner: int
     reduction_inner: int
+    row_inner: int
     order: int
     """Row of nest_search.ORDERS."""
     load_depth: int
@@ -134,6 +135,13 @@ class Variant:
     def _last(self, role: Role) -> int | None:
         return max(self.space.kernel.with_role(role), default=None)
 
+    @property
+    def _split_dims(self) -> tuple[int | None, int | None, int | None]:
+        """The dimensions whose rounds are split: the last output and reduction, the longest row."""
+        rows = self.space.kernel.with_role(Role.ROW)
+        row = max(rows, key=lambda dim: self.spread.rounds[dim], default=None)
+        return self._last(Role.OUTPUT), self._last(Role.REDUCTION), row
+
     def _round_loop(self, dim: int | None) -> tuple[int, int, int]:
         """Dimension, rounds and stride of the rounds that a core takes for `dim`."""
         if dim is None:
@@ -145,8 +153,7 @@ class Variant:
     def _around(self) -> list[int]:
         """Dimensions whose rounds are not split: batches first, then the others."""
         kernel = self.space.kernel
-        split = (self._last(Role.OUTPUT), self._last(Role.REDUCTION))
-        dims = [dim for role in Role for dim in kernel.with_role(role) if dim not in split]
+        dims = [d for role in Role for d in kernel.with_role(role) if d not in self._split_dims]
         return sorted(dims, key=lambda dim: kernel.dims[dim].role is not Role.BATCH)
 
     @property
@@ -208,13 +215,18 @@ class Variant:
         tree = kernel.dims[self.spread.lane_dim].role is Role.REDUCTION
         dims = range(len(kernel.dims))
         outer = [self._round_loop(dim) for dim in self._around]
+        output, reduction, row = (
+            np.array(self._round_loop(dim), np.int64) for dim in self._split_dims
+        )
         return Distribution(
             around=np.array(outer, np.int64).reshape(-1, 3),
             sizes=np.array([dim.size for dim in kernel.dims], np.int64),
+            in_matrix=in_matrix_of(kernel),
             in_vector=np.array([dim in kernel.vector.dims for dim in dims], np.int64),
             in_result=np.array([dim in kernel.result.dims for dim in dims], np.int64),
-            output=np.array(self._round_loop(self._last(Role.OUTPUT)), np.int64),
-            reduction=np.array(self._round_loop(self._last(Role.REDUCTION)), np.int64),
+            output=output,
+            reduction=reduction,
+            row=row,
             places=places,
             load_room=operand.entries if tree else operand.entries * lanes,
             halves=operand.halves,
@@ -250,13 +262,14 @@ class Variant:
         kernel = self.space.kernel
         times = {dim: [self.spread.rounds[dim]] for dim in range(len(kernel.dims))}
         names = [kernel.dims[dim].name for dim in self._around if times[dim][0] > 1]
-        output, reduction = self._last(Role.OUTPUT), self._last(Role.REDUCTION)
-        for dim, inner in ((output, choice.output_inner), (reduction, choice.reduction_inner)):
+        inners = (choice.output_inner, choice.reduction_inner, choice.row_inner)
+        for dim, inner in zip(self._split_dims, inners, strict=True):
             if dim is not None:
                 times[dim] = [-(-times[dim][0] // inner), inner]
-        for loop in ORDERS[choice.order].tolist():
-            dim = output if loop < 2 else reduction
-            if dim is not None and times[dim][loop % 2] > 1:
+        order: list[int] = ORDERS[choice.order].tolist()
+        for loop in order:
+            dim = None if loop == NO_LOOP else self._split_dims[loop // 2]
+            if dim is not None:
                 names.append(kernel.dims[dim].name)
         splits = [Split(kernel.dims[dim].name, self._all_factors(dim, times[dim])) for dim in times]
         return Schedule(

@@ -1,4 +1,4 @@
-"""Random contractions with a vector, as MLIR: what the property tests of the pipeline run on."""
+"""Random contractions of few vectors, as MLIR: what the property tests of the pipeline run on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,10 @@ from math import prod
 
 from hypothesis import strategies as st
 
-ROLES = ("batch", "output", "reduction")
+ROLES = ("batch", "row", "output", "reduction")
+
+MOST_ROWS = 16
+"""Points of all row loops together at most: with more, the host computes."""
 MOST_WORK = 1 << 17
 """Multiplications of one random contraction at most."""
 
@@ -79,12 +82,33 @@ def _axes(draw: st.DrawFn, dims: Sequence[int]) -> tuple[int | None, ...]:
 
 
 @st.composite
-def contractions(draw: st.DrawFn) -> RandomContraction:
-    """Contractions with M = 1: up to two loops per role, at least one output and one reduction."""
-    counts = (draw(st.integers(0, 2)), draw(st.integers(1, 2)), draw(st.integers(1, 2)))
+def _row_sizes(draw: st.DrawFn, count: int) -> tuple[int, ...]:
+    """Sizes of loops over vectors that share a matrix, any M that is offloaded."""
+    sizes: list[int] = []
+    for _ in range(count):
+        sizes.append(draw(st.integers(1, MOST_ROWS // prod(sizes))))
+    return tuple(sizes)
+
+
+@st.composite
+def contractions(draw: st.DrawFn, *, rows: bool = False) -> RandomContraction:
+    """Contractions: up to two loops per role, at least one output and one reduction.
+
+    Args:
+        draw: hypothesis'.
+        rows: whether loops over vectors that share the matrix may be among them; M is 1 without.
+    """
+    counts = (
+        draw(st.integers(0, 2)),
+        draw(st.integers(1, 2)) if rows else 0,
+        draw(st.integers(1, 2)),
+        draw(st.integers(1, 2)),
+    )
     named = [role for role, count in zip(ROLES, counts, strict=True) for _ in range(count)]
     roles = tuple(draw(st.permutations(named)))
-    sizes = draw(_sizes(len(roles)))
+    row_sizes = iter(draw(_row_sizes(counts[1])))
+    other_sizes = iter(draw(_sizes(len(roles) - counts[1])))
+    sizes = tuple(next(row_sizes if role == "row" else other_sizes) for role in roles)
 
     def having(*wanted: str) -> list[int]:
         return [i for i, role in enumerate(roles) if role in wanted]
@@ -92,8 +116,8 @@ def contractions(draw: st.DrawFn) -> RandomContraction:
     return RandomContraction(
         sizes,
         roles,
-        draw(_axes(having("batch", "reduction"))),
-        draw(_axes(having(*ROLES))),
-        draw(_axes(having("batch", "output"))),
+        draw(_axes(having("batch", "row", "reduction"))),
+        draw(_axes(having("batch", "output", "reduction"))),
+        draw(_axes(having("batch", "row", "output"))),
         draw(st.booleans()),
     )

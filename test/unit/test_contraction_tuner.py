@@ -23,6 +23,13 @@ def batched_gemv(h: int, n: int, k: int) -> Contraction:
     return Contraction(dims, Access((0, 2)), Access((0, 1, 2)), Access((0, 1)))
 
 
+def shared_matrix(h: int, m: int, n: int, k: int) -> Contraction:
+    """Every batch has a matrix for m vectors."""
+    roles = (Role.BATCH, Role.ROW, Role.OUTPUT, Role.REDUCTION)
+    dims = name_dims(zip((h, m, n, k), roles, strict=True))
+    return Contraction(dims, Access((0, 1, 3)), Access((0, 2, 3)), Access((0, 1, 2)))
+
+
 @settings(max_examples=12, deadline=None)
 @given(
     h=st.integers(1, 40),
@@ -42,13 +49,33 @@ def test_the_search_prices_as_the_model_does(h: int, n: int, k: int, objective: 
         assert candidate.score == pytest.approx(wanted, rel=1e-6, abs=0.01)
 
 
+@settings(max_examples=6, deadline=None)
+@given(
+    h=st.integers(1, 6),
+    m=st.integers(1, 16),
+    n=st.integers(1, 300),
+    k=st.integers(1, 600),
+    objective=st.sampled_from(OBJECTIVES),
+)
+def test_shared_matrices_are_priced_as_the_model_does(
+    h: int, m: int, n: int, k: int, objective: Objective
+) -> None:
+    kernel, device = shared_matrix(h, m, n, k), load_device("attacc")
+    result = tune_contraction(kernel, device, LANES, keep=5, objective=objective)
+    for candidate in result.candidates:
+        model = estimate(Mapping(kernel, candidate.schedule, device, LANES))
+        assert candidate.cycles == pytest.approx(model.cycles)
+        wanted = combined(objective, model.cycles, model.energy_pj)
+        assert candidate.score == pytest.approx(wanted, rel=1e-6, abs=0.01)
+
+
 @pytest.mark.parametrize("objective", OBJECTIVES)
 @settings(max_examples=2, deadline=None)
-@given(h=st.integers(1, 3), n=st.integers(1, 40), k=st.integers(1, 90))
+@given(h=st.integers(1, 2), m=st.integers(1, 3), n=st.integers(1, 20), k=st.integers(1, 60))
 def test_what_the_bounds_leave_out_is_no_better(
-    objective: Objective, h: int, n: int, k: int
+    objective: Objective, h: int, m: int, n: int, k: int
 ) -> None:
-    kernel, device = batched_gemv(h, n, k), load_device("attacc")
+    kernel, device = shared_matrix(h, m, n, k), load_device("attacc")
     pruned = tune_contraction(kernel, device, LANES, keep=1, objective=objective)
     with patch.object(contraction_tuner, "INDIFFERENCE", -inf):
         everything = tune_contraction(kernel, device, LANES, keep=1, objective=objective)

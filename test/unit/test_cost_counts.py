@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from kernels import gemv_kernel
+from kernels import gemv_kernel, kernel_of
 
 from pim_opt.cost.contraction import estimate
 from pim_opt.cost.mapping import Mapping
 from pim_opt.devices import load_device
+from pim_opt.dialects.pim import KernelOp
 from pim_opt.dialects.schedule import ScheduleError
 from pim_opt.passes.kernel_program import lowered
 from pim_opt.sim.timing import simulate_program
@@ -29,7 +30,26 @@ def is_short(mapping: Mapping) -> bool:
 def test_the_program_issues_what_the_model_counts(
     name: str, h: int, n: int, k: int, seed: int
 ) -> None:
-    kernel, device = gemv_kernel(heads=h, k=k, n=n, device=name), load_device(name)
+    check_counts(gemv_kernel(heads=h, k=k, n=n, device=name), seed)
+
+
+@pytest.mark.parametrize("name", ["attacc", "attacc-ref"])
+@given(
+    h=st.integers(1, 8),
+    m=st.integers(1, 16),
+    n=st.integers(1, 200),
+    k=st.integers(1, 600),
+    seed=st.integers(0),
+)
+def test_rows_of_shared_matrices_are_counted(
+    name: str, h: int, m: int, n: int, k: int, seed: int
+) -> None:
+    check_counts(kernel_of("gqa", (1, h * m, h, k, n), device=name), seed)
+
+
+def check_counts(kernel: KernelOp, seed: int) -> None:
+    """Compare a random schedule's estimate with what its program issues."""
+    device = load_device(kernel.device.data)
     contraction, rng = kernel.contraction, np.random.default_rng(seed)
     try:
         schedule = random_schedule(contraction, device, LANES, rng, is_short)

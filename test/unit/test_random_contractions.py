@@ -10,6 +10,7 @@ from xdsl.dialects.builtin import ModuleOp
 from pim_opt.cost.mapping import Mapping
 from pim_opt.devices import device_names, load_device
 from pim_opt.diagnostics import verify
+from pim_opt.dialects.iteration import Role
 from pim_opt.dialects.schedule import ScheduleError
 from pim_opt.parsing import make_context, parse_module
 from pim_opt.pass_options import expand, make_pass
@@ -84,6 +85,24 @@ def test_every_level_computes_the_same(
     module, _ = compile_checked(contraction.mlir(), device, inputs, seed)
     (kernel,) = kernels(module)
     note_kind(mapping_of(kernel))
+
+
+@given(
+    device=st.sampled_from(DEVICES),
+    contraction=contractions(rows=True),
+    inputs=st.sampled_from(["dram", "host"]),
+    seed=st.integers(0),
+)
+def test_vectors_that_share_a_matrix(
+    device: str, contraction: RandomContraction, inputs: str, seed: int
+) -> None:
+    module, _ = compile_checked(contraction.mlir(), device, inputs, seed)
+    (kernel,) = kernels(module)
+    mapping = mapping_of(kernel)
+    note_kind(mapping)
+    rows = kernel.contraction.with_role(Role.ROW)
+    event(f"M > 1: {kernel.contraction.extent(Role.ROW) > 1}")
+    event(f"copies of the matrix: {any(d.dim in rows for d in mapping.digits)}")
 
 
 def note_kind(mapping: Mapping) -> None:

@@ -11,7 +11,7 @@ from pim_opt.devices import load_device
 from pim_opt.dialects.iteration import Access, Contraction, Role, name_dims
 from pim_opt.tune.contraction_space import ContractionSpace
 from pim_opt.tune.contraction_tuner import tune_contraction
-from pim_opt.tune.nest_search import search_nests
+from pim_opt.tune.nest_search import WIDTH, search_nests
 from pim_opt.tune.schedule_space import (
     distribution_of,
     legal_variants,
@@ -38,7 +38,7 @@ def test_every_choice_that_the_search_prices(small: ContractionSpace) -> None:
     for variant in list(legal_variants(small))[::7]:
         choices = nest_choices(variant)
         t = nest_timings(small.device, variant.mode)
-        priced = search_nests(distribution_of(variant), t, np.full((1, 6), inf), inf)
+        priced = search_nests(distribution_of(variant), t, np.full((1, WIDTH), inf), inf)
         assert len(choices) == len(set(choices)) == priced
 
 

@@ -51,17 +51,40 @@ func.func @heads(%x: tensor<4x16xf16>, %w: tensor<4x8x16xf16>) -> tensor<4x8xf16
   func.return %y : tensor<4x8xf16>
 }
 
-// Not offloaded: four rows share the matrix.
+// Four vectors share the matrix: its rows are read once for all of them where that pays.
 // CHECK-LABEL: func.func @four_rows
-// CHECK-NOT: pim.kernel
-// CHECK: func.return
+// CHECK: pim.kernel {{.*}} over <m 4 row, n 64 output, k 32 reduction>
 func.func @four_rows(%x: tensor<4x32xf16>, %w: tensor<32x64xf16>) -> tensor<4x64xf16> {
   %c = arith.constant 0.0 : f16
   %e = tensor.empty() : tensor<4x64xf16>
   %i = linalg.fill ins(%c : f16) outs(%e : tensor<4x64xf16>) -> tensor<4x64xf16>
-  // expected-remark@+1 {{contraction stays on the host: it multiplies matrices (M = 4); only M = 1 is offloaded}}
   %y = linalg.matmul ins(%x, %w : tensor<4x32xf16>, tensor<32x64xf16>) outs(%i : tensor<4x64xf16>) -> tensor<4x64xf16>
   func.return %y : tensor<4x64xf16>
+}
+
+// The operand with fewer rows of its own is the vector, whichever stands first.
+// CHECK-LABEL: func.func @columns_share
+// CHECK: pim.kernel {{.*}} over <n 64 output, m 2 row, k 32 reduction>
+// CHECK-SAME: ins(%x, %w : tensor<32x2xf16>, tensor<64x32xf16>) resident [1]
+func.func @columns_share(%w: tensor<64x32xf16>, %x: tensor<32x2xf16>) -> tensor<64x2xf16> {
+  %c = arith.constant 0.0 : f16
+  %e = tensor.empty() : tensor<64x2xf16>
+  %i = linalg.fill ins(%c : f16) outs(%e : tensor<64x2xf16>) -> tensor<64x2xf16>
+  %y = linalg.matmul ins(%w, %x : tensor<64x32xf16>, tensor<32x2xf16>) outs(%i : tensor<64x2xf16>) -> tensor<64x2xf16>
+  func.return %y : tensor<64x2xf16>
+}
+
+// Not offloaded: so many vectors that the host may as well read the matrix.
+// CHECK-LABEL: func.func @many_rows
+// CHECK-NOT: pim.kernel
+// CHECK: func.return
+func.func @many_rows(%x: tensor<17x32xf16>, %w: tensor<32x64xf16>) -> tensor<17x64xf16> {
+  %c = arith.constant 0.0 : f16
+  %e = tensor.empty() : tensor<17x64xf16>
+  %i = linalg.fill ins(%c : f16) outs(%e : tensor<17x64xf16>) -> tensor<17x64xf16>
+  // expected-remark@+1 {{contraction stays on the host: it multiplies matrices (M = 17); M up to 16 is offloaded}}
+  %y = linalg.matmul ins(%x, %w : tensor<17x32xf16>, tensor<32x64xf16>) outs(%i : tensor<17x64xf16>) -> tensor<17x64xf16>
+  func.return %y : tensor<17x64xf16>
 }
 
 // Not offloaded: the sum does not start from zero.
