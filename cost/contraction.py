@@ -10,12 +10,14 @@ from math import prod
 
 import numpy as np
 
+from pim_opt.cost.bulk import cycles_of
 from pim_opt.cost.energy import energy_pj
 from pim_opt.cost.estimate import CycleParts, Estimate
 from pim_opt.cost.host_accesses import HostAccesses
 from pim_opt.cost.host_work import host_work
 from pim_opt.cost.mapping import Mapping
 from pim_opt.cost.nest import (
+    FirstRow,
     Ints,
     NestCycles,
     Traffic,
@@ -26,10 +28,17 @@ from pim_opt.cost.nest import (
     rows_opened,
     valid_iterations,
 )
+from pim_opt.cost.origins import Origins
 from pim_opt.cost.streams import Paces
 from pim_opt.cost.timings import nest_timings, refreshing_of
 from pim_opt.cost.transfers import TransferLoops
 from pim_opt.dialects.iteration import Contraction
+
+USUAL = Origins()
+"""The vector in DRAM, the matrix resident."""
+
+ROW_IS_OPEN = FirstRow(0.0, 0.0)
+"""The first multiplication waits for no row."""
 
 
 def loads_of(mapping: Mapping) -> TransferLoops:
@@ -88,25 +97,59 @@ def in_matrix_of(kernel: Contraction) -> Ints:
     return np.array([dim in kernel.matrix.dims for dim in range(len(kernel.dims))], np.int64)
 
 
-def accesses_of(mapping: Mapping, *, from_dram: bool) -> HostAccesses:
+def accesses_of(mapping: Mapping, origins: Origins) -> HostAccesses:
     """What the host does around the nest."""
-    return HostAccesses(mapping.kernel, mapping.device, mapping.column_elements, from_dram)
+    return HostAccesses(
+        mapping.kernel, mapping.device, mapping.column_elements, origins, mapping.in_place
+    )
 
 
-def host_cycles(mapping: Mapping, *, from_dram: bool) -> CycleParts:
+def writes_of(mapping: Mapping) -> TransferLoops:
+    """The commands that write the matrix to its place."""
+    device = mapping.device
+    return TransferLoops(
+        device, device.kernels.host.write, mapping.matrix_placement(0), mapping.column_elements
+    )
+
+
+def leaves_row_open(writes: TransferLoops, columns: int) -> bool:
+    """Whether writing so many columns of the matrix leaves its first row open in all banks."""
+    device = writes.device
+    return writes.commands == columns * device.cores and columns <= device.columns
+
+
+def _first_row(mapping: Mapping, accesses: HostAccesses) -> FirstRow:
+    """When the first row of multiplications can open."""
+    if _finds_row_open(mapping, accesses):
+        return ROW_IS_OPEN
+    return accesses.first_row(mapping.mode)
+
+
+def _finds_row_open(mapping: Mapping, accesses: HostAccesses) -> bool:
+    if not accesses.moves_matrix:
+        return False
+    writes = writes_of(mapping)
+    return leaves_row_open(writes, writes.columns)
+
+
+def host_cycles(mapping: Mapping, origins: Origins) -> CycleParts:
     """What the host's accesses to DRAM take before and after the nest.
 
     Args:
-        from_dram: whether the vector starts in DRAM, in host layout; else the host has it.
+        origins: where the operands start.
     """
-    accesses = accesses_of(mapping, from_dram=from_dram)
+    accesses = accesses_of(mapping, origins)
+    matrix = 0.0
+    if accesses.moves_matrix:
+        writes = writes_of(mapping)
+        matrix = cycles_of(accesses.matrix_writes(writes), writes.commands) + accesses.write_settles
     written = accesses.write_cycles(
         mapping.mode, moves_of(mapping).command, rows=mapping.schedule.rows
     )
-    return CycleParts(host_read=accesses.read_cycles, host_write=written)
+    return CycleParts(host_read=accesses.read_cycles, host_write=matrix + written)
 
 
-def nest_of(mapping: Mapping, *, from_dram: bool = True) -> NestCycles:
+def nest_of(mapping: Mapping, origins: Origins = USUAL) -> NestCycles:
     """Cycles of the loop nest by cause, refresh and the host's accesses left out."""
     loops, sizes = loops_of(mapping), sizes_of(mapping.kernel)
     in_matrix = in_matrix_of(mapping.kernel)
@@ -119,18 +162,18 @@ def nest_of(mapping: Mapping, *, from_dram: bool = True) -> NestCycles:
         *depths,
         mapping.schedule.double_buffer,
         traffic_of(loads_of(mapping), moves_of(mapping)),
-        accesses_of(mapping, from_dram=from_dram).first_row(mapping.mode),
+        _first_row(mapping, accesses_of(mapping, origins)),
         nest_timings(mapping.device, mapping.mode),
     )
 
 
-def cycle_parts(mapping: Mapping, *, from_dram: bool = True) -> CycleParts:
+def cycle_parts(mapping: Mapping, origins: Origins = USUAL) -> CycleParts:
     """Cycles of one call by cause."""
-    nest = nest_of(mapping, from_dram=from_dram)
-    hold = accesses_of(mapping, from_dram=from_dram).row_hold(
+    nest = nest_of(mapping, origins)
+    hold = accesses_of(mapping, origins).row_hold(
         mapping.mode, moves_of(mapping).command, rows=mapping.schedule.rows
     )
-    parts = host_cycles(mapping, from_dram=from_dram) + CycleParts(
+    parts = host_cycles(mapping, origins) + CycleParts(
         load=nest.load,
         multiply=nest.multiply,
         rows=nest.rows,
@@ -141,23 +184,23 @@ def cycle_parts(mapping: Mapping, *, from_dram: bool = True) -> CycleParts:
     return parts + CycleParts(refresh=refresh_cycles(parts.cycles, nest.rest, refreshing))
 
 
-def estimate(mapping: Mapping, *, from_dram: bool = True) -> Estimate:
+def estimate(mapping: Mapping, origins: Origins = USUAL) -> Estimate:
     """Time and work of one call.
 
     Args:
         mapping: the kernel's schedule bound to a device.
-        from_dram: whether the vector starts in DRAM, in host layout; else the host has it.
+        origins: where the operands start.
     """
     device = mapping.device
-    commands = _commands(mapping, from_dram)
-    activations = _activations(mapping, from_dram)
+    commands = _commands(mapping, origins)
+    activations = _activations(mapping, origins)
     moved = sum(
         number * device.column_bytes
         for name, number in commands.items()
         if name != mapping.mode.multiply
     )
     return Estimate(
-        cycle_parts(mapping, from_dram=from_dram),
+        cycle_parts(mapping, origins),
         commands,
         activations,
         moved,
@@ -182,7 +225,7 @@ def _sizes_by_group(mapping: Mapping) -> Counter[tuple[int, ...]]:
     return found
 
 
-def _commands(mapping: Mapping, from_dram: bool) -> dict[str, int]:
+def _commands(mapping: Mapping, origins: Origins) -> dict[str, int]:
     loops = loops_of(mapping)
     groups = _sizes_by_group(mapping).items()
 
@@ -200,11 +243,14 @@ def _commands(mapping: Mapping, from_dram: bool) -> dict[str, int]:
             moves.command: on_all_groups(mapping.move_depth) * moves.commands,
         }
     )
-    commands.update(_host_work(mapping, from_dram)[0])
+    commands.update(_host_work(mapping, origins)[0])
+    if accesses_of(mapping, origins).moves_matrix:
+        writes = writes_of(mapping)
+        commands[writes.command] += writes.commands * writes.groups
     return dict(commands)
 
 
-def _activations(mapping: Mapping, from_dram: bool) -> dict[str, int]:
+def _activations(mapping: Mapping, origins: Origins) -> dict[str, int]:
     device, loops = mapping.device, loops_of(mapping)
     in_matrix = in_matrix_of(mapping.kernel)
     opener, _ = device.row_commands(device.commands[mapping.mode.multiply].spans)
@@ -212,11 +258,19 @@ def _activations(mapping: Mapping, from_dram: bool) -> dict[str, int]:
         number * rows_opened(loops, np.array(sizes, np.int64), in_matrix, device.columns)
         for sizes, number in _sizes_by_group(mapping).items()
     )
+    accesses = accesses_of(mapping, origins)
+    if _finds_row_open(mapping, accesses):
+        rows -= _sizes_by_group(mapping).total()
     activations = Counter({opener: rows})
-    activations.update(_host_work(mapping, from_dram)[1])
+    activations.update(_host_work(mapping, origins)[1])
+    if accesses.moves_matrix:
+        writes = writes_of(mapping)
+        places = writes.commands // writes.columns * writes.groups
+        single, _ = device.row_commands(())
+        activations[single] += places * -(-writes.columns // device.columns)
     return dict(activations)
 
 
-def _host_work(mapping: Mapping, from_dram: bool) -> tuple[dict[str, int], dict[str, int]]:
-    accesses = accesses_of(mapping, from_dram=from_dram)
+def _host_work(mapping: Mapping, origins: Origins) -> tuple[dict[str, int], dict[str, int]]:
+    accesses = accesses_of(mapping, origins)
     return host_work(accesses, mapping.mode, mapping.schedule.rows)

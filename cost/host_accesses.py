@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import prod
 
-from pim_opt.cost.nest import FirstRow
+from pim_opt.cost.bulk import cycles_of, read_in_bulk, written_in_bulk
+from pim_opt.cost.nest import FirstRow, Ints
+from pim_opt.cost.origins import Origins
 from pim_opt.cost.rates import latency
 from pim_opt.cost.timings import (
     HostPhase,
@@ -14,6 +16,7 @@ from pim_opt.cost.timings import (
     open_phase,
     settled,
 )
+from pim_opt.cost.transfers import TransferLoops
 from pim_opt.devices import Device
 from pim_opt.devices.model import ContractionMode
 from pim_opt.dialects.iteration import Access, Contraction
@@ -33,22 +36,38 @@ def host_columns(columns: int, device: Device, group: int = 0) -> int:
 
 @dataclass(frozen=True)
 class HostAccesses:
-    """The streamed tensors of a contraction, in host layout."""
+    """What the host does around a contraction, its streamed tensors in host layout.
+
+    It reads the vector, then reads a matrix that must move and writes it to its place, a barrier
+    behind each of these; and it writes the result.
+    """
 
     kernel: Contraction
     device: Device
     lanes: int
     """Elements in one DRAM column."""
-    from_dram: bool
-    """Whether the vector starts in DRAM; else the host has it."""
+    origins: Origins
+    in_place: bool = False
+    """Whether the matrix, if it starts in DRAM, lies there as the cores need it."""
 
     def _columns(self, access: Access) -> int:
         return -(-prod(self.kernel.shape(access)) // self.lanes)
 
     @property
-    def read_columns(self) -> int:
-        """Columns of the vector, over all groups."""
-        return self._columns(self.kernel.vector)
+    def reads_matrix(self) -> bool:
+        """Whether the host reads the matrix."""
+        return self.origins.matrix == "dram" and not self.in_place
+
+    @property
+    def moves_matrix(self) -> bool:
+        """Whether the host writes the matrix to its place."""
+        return self.reads_matrix or self.origins.matrix == "host"
+
+    @property
+    def read_columns(self) -> tuple[int, ...]:
+        """Columns of each tensor that the host reads, over all groups, in order."""
+        vector = [self._columns(self.kernel.vector)] if self.origins.vector == "dram" else []
+        return (*vector, *([self._columns(self.kernel.matrix)] if self.reads_matrix else []))
 
     @property
     def written_columns(self) -> int:
@@ -56,32 +75,51 @@ class HostAccesses:
         return self._columns(self.kernel.result)
 
     @cached_property
-    def _read_phase(self) -> HostPhase:
-        columns = host_columns(self.read_columns, self.device)
-        return host_phase(self.device, self.device.kernels.host.read, columns, closed=True)
+    def _read_phases(self) -> tuple[HostPhase, ...]:
+        device = self.device
+        phases: list[HostPhase] = []
+        for number, columns in enumerate(self.read_columns):
+            own = host_columns(columns, device)
+            if own <= device.cores * device.columns:
+                read, closed = device.kernels.host.read, number == 0
+                phases.append(host_phase(device, read, own, closed=closed))
+            else:
+                issued = int(cycles_of(read_in_bulk(device, closed=number == 0), own))
+                phases.append(HostPhase(issued, 0))
+        return tuple(phases)
 
     @property
     def read_cycles(self) -> float:
-        """Cycles until the first command of the nest may issue."""
-        if not self.from_dram:
-            return 1.0
-        read = self.device.kernels.host.read
-        return 1.0 + self._read_phase.issued + settled(self.device, read)
+        """Cycles until the host may write the matrix, or the first command of the nest issue."""
+        wait = settled(self.device, self.device.kernels.host.read)
+        return 1.0 + sum(phase.issued + wait for phase in self._read_phases)
+
+    def matrix_writes(self, loops: TransferLoops) -> Ints:
+        """When the accesses to the matrix's places issue, as `cycles_of` takes it."""
+        return written_in_bulk(loops, closed=not self._read_phases)
+
+    @property
+    def write_settles(self) -> float:
+        """Cycles from the last write of the matrix until the nest may begin."""
+        return float(settled(self.device, self.device.kernels.host.write))
 
     def first_row(self, mode: ContractionMode) -> FirstRow:
         """When the first row of multiplications can open, counted from the start of the nest."""
         device, t = self.device, nest_timings(self.device, mode)
-        if not self.from_dram:
+        host = device.kernels.host
+        if not self.moves_matrix and not self._read_phases:
             return FirstRow(0.0, t.open)
-        read = device.kernels.host.read
-        opener, _ = device.row_commands(device.commands[read].spans)
+        opener, _ = device.row_commands(device.commands[host.read].spans)
         _, closer = device.row_commands(device.commands[mode.multiply].spans)
-        phase = self._read_phase
+        if self.moves_matrix:
+            close = latency(device, host.write, closer)
+            return FirstRow(float(close - settled(device, host.write)), t.reopen)
+        phase = self._read_phases[-1]
         close = max(
             phase.opened + latency(device, opener, closer),
-            phase.issued + latency(device, read, closer),
+            phase.issued + latency(device, host.read, closer),
         )
-        return FirstRow(float(close - phase.issued - settled(device, read)), t.reopen)
+        return FirstRow(float(close - phase.issued - settled(device, host.read)), t.reopen)
 
     def row_hold(self, mode: ContractionMode, move: str, *, rows: str) -> float:
         """How long the last row of the nest must have been open when the last result moves.

@@ -19,9 +19,9 @@ def host_work(accesses: HostAccesses, mode: ContractionMode, rows: str) -> tuple
     written = accesses.written_columns
     opener, _ = device.row_commands(())
     commands, activations = {host.write: written}, {opener: 0}
-    if accesses.from_dram:
-        commands[host.read] = accesses.read_columns
-        activations[opener] += _rows(device, accesses.read_columns)
+    for columns in accesses.read_columns:
+        commands[host.read] = commands.get(host.read, 0) + columns
+        activations[opener] += _rows(device, columns)
     if rows != "all":
         activations[opener] += _rows(device, written)
         return commands, activations

@@ -9,8 +9,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
 
+from pim_opt.cost.host_layout import host_layout, level_sizes
 from pim_opt.devices import Device
 from pim_opt.devices.model import ContractionMode
+from pim_opt.dialects.flat_placement import same_places
 from pim_opt.dialects.iteration import Access, Contraction, Role
 from pim_opt.dialects.placement import BANK, LOCAL, TIME, Piece, Placement, Target
 from pim_opt.dialects.schedule import Factor, Schedule, ScheduleError, check_covers
@@ -365,6 +367,14 @@ class Mapping:
         columns = self._iterations(self.kernel.matrix.dims, 0)
         return -(-columns // self.device.columns)
 
+    @cached_property
+    def in_place(self) -> bool:
+        """Whether a matrix in host layout lies where the cores need it."""
+        kernel, device = self.kernel, self.device
+        shape = kernel.shape(kernel.matrix)
+        host = host_layout(device, prod(shape), self.column_elements, 0)
+        return same_places(self.matrix_placement(0), host, shape, level_sizes(device))
+
     # Checks
 
     def _check_targets(self) -> None:
@@ -403,6 +413,10 @@ class Mapping:
                 " or an output dimension"
             )
         assert self.mode is not None
+        if self.reduces_lanes and self.lane_dim not in self.kernel.vector.dims:
+            raise ScheduleError(
+                f"the lanes run along '{dim.name}', of which the vector has one point for all"
+            )
 
     def _check_sum(self) -> None:
         level = self.schedule.sum_level

@@ -49,7 +49,7 @@ def rows_of(device: Device, command: str, following: str | None = None) -> Rows:
 
 
 @compiled
-def _deepest(rows: Rows) -> int:
+def deepest(rows: Rows) -> int:
     """How many commands back the rows look at most."""
     return rows.window.max() if len(rows.window) > 0 else 1
 
@@ -64,7 +64,7 @@ def member(address: Ints, counts: Ints, depth: int) -> int:
 
 
 @compiled
-def _ready(now: int, place: Ints, counts: Ints, rows: Rows, history: Ints) -> int:
+def ready_at(now: int, place: Ints, counts: Ints, rows: Rows, history: Ints) -> int:
     """The first cycle from `now` on at which a command may go to `place`."""
     for r in range(len(rows.latency)):
         at = member(place, counts, rows.depth[r])
@@ -73,7 +73,8 @@ def _ready(now: int, place: Ints, counts: Ints, rows: Rows, history: Ints) -> in
 
 
 @compiled
-def _note(cycle: int, place: Ints, counts: Ints, rows: Rows, history: Ints) -> None:
+def add_to_history(cycle: int, place: Ints, counts: Ints, rows: Rows, history: Ints) -> None:
+    """Note that a command goes to `place`, for `ready_at`."""
     for r in range(len(rows.latency)):
         at = member(place, counts, rows.depth[r])
         for back in range(rows.window[r] - 1, 0, -1):
@@ -94,19 +95,19 @@ def issue_cycles(address: Ints, counts: Ints, rows: Rows, window: int) -> Ints:
     most = 1
     for count in counts:
         most *= count
-    history = np.full((len(rows.latency), most, _deepest(rows)), FREE)
+    history = np.full((len(rows.latency), most, deepest(rows)), FREE)
     result = np.full(len(address), -1)
     now, head = 0, 0
     while head < len(address):
         chosen, soonest = head, FREE
         for i in range(head, min(head + window, len(address))):
             if result[i] < 0:
-                ready = _ready(now, address[i], counts, rows, history)
+                ready = ready_at(now, address[i], counts, rows, history)
                 if soonest == FREE or ready < soonest:
                     chosen, soonest = i, ready
                 if ready == now:
                     break
-        _note(soonest, address[chosen], counts, rows, history)
+        add_to_history(soonest, address[chosen], counts, rows, history)
         result[chosen] = soonest
         now = soonest + 1
         while head < len(address) and result[head] >= 0:
@@ -153,7 +154,7 @@ def host_cycles(
     most = 1
     for count in counts:
         most *= count
-    back = max(_deepest(openings), _deepest(accesses))
+    back = max(deepest(openings), deepest(accesses))
     opened = np.full((len(openings.latency), most, back), FREE)
     accessed = np.full((len(accesses.latency), most, back), FREE)
     ready = np.full(most, -1)
@@ -173,10 +174,10 @@ def host_cycles(
         while next_open < number and due[next_open] <= i:
             place = address[due[next_open]]
             able = next_close > next_open
-            begin = _ready(max(bus, closed[next_open]), place, counts, openings, opened)
+            begin = ready_at(max(bus, closed[next_open]), place, counts, openings, opened)
             may_close = next_close < number and due[next_close] < i + t.window
             if able and (begin <= bus or not may_close):
-                _note(begin, place, counts, openings, opened)
+                add_to_history(begin, place, counts, openings, opened)
                 ready[member(place, counts, len(counts))] = begin + t.open
                 bus, last = begin + t.spacing, begin
                 next_open += 1
@@ -184,8 +185,8 @@ def host_cycles(
                 closed[next_close] = bus + t.precharge
                 bus += t.spacing
                 next_close += 1
-        now = max(_ready(now, address[i], counts, accesses, accessed), ready[bank])
-        _note(now, address[i], counts, accesses, accessed)
+        now = max(ready_at(now, address[i], counts, accesses, accessed), ready[bank])
+        add_to_history(now, address[i], counts, accesses, accessed)
         now += 1
     return now - 1, last
 

@@ -20,7 +20,7 @@ class Role(StrEnum):
     OUTPUT = "output"
     """In the matrix and the result, not in the vector."""
     REDUCTION = "reduction"
-    """In both inputs, summed away."""
+    """Summed away; in the matrix and, unless all its points meet the same elements, the vector."""
 
 
 ROLE_LETTERS = {Role.BATCH: "h", Role.ROW: "m", Role.OUTPUT: "n", Role.REDUCTION: "k"}
@@ -82,6 +82,8 @@ class Contraction:
         for name, roles in expected.items():
             access: Access = getattr(self, name)
             wanted = {i for i, dim in enumerate(self.dims) if dim.role in roles}
+            if name == "vector":
+                wanted -= set(self.with_role(Role.REDUCTION)) - set(access.dims)
             if set(access.dims) != wanted:
                 raise ValueError(
                     f"{name} has dimensions {sorted(access.dims)}, expected {sorted(wanted)}"

@@ -2,18 +2,12 @@
 
 from xdsl.ir import SSAValue
 
+from pim_opt.cost.host_layout import host_layout
 from pim_opt.devices import Device
 from pim_opt.dialects.diagnostics import DiagnosticError
-from pim_opt.dialects.layout import PlacementAttr
 from pim_opt.dialects.pim import KernelOp
-from pim_opt.dialects.placement import LOCAL, Placement, interleaved
+from pim_opt.dialects.placement import LOCAL, Placement
 from pim_opt.passes.kernel_access import shape_of
-
-
-def host_layout(device: Device, elements: int, column_elements: int, row: int) -> Placement:
-    """Where a streamed tensor lies in DRAM: the host's interleave, from the start of `row`."""
-    levels = [device.level(name) for name in device.host_layout[:-2]]
-    return interleaved(elements, column_elements, [(lv.short, lv.count) for lv in levels], row)
 
 
 class BankRows:
@@ -32,11 +26,11 @@ class BankRows:
             )
         return start
 
-    def interleave(self, value: SSAValue, lanes: int) -> PlacementAttr:
+    def interleave(self, value: SSAValue, lanes: int) -> Placement:
         """Rows for a tensor in host layout."""
         elements = 1
         for size in shape_of(value):
             elements *= size
         placement = host_layout(self._device, elements, lanes, self._next)
         self.take(-(-placement.extent(LOCAL) // (self._device.columns * lanes)))
-        return PlacementAttr(placement)
+        return placement

@@ -8,6 +8,7 @@ from xdsl.dialects.builtin import AnyFloat, ModuleOp, TensorType
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from pim_opt.cost.mapping import Mapping
+from pim_opt.cost.origins import Origins
 from pim_opt.devices import Device, DeviceError, load_device
 from pim_opt.dialects.diagnostics import DiagnosticError, Place
 from pim_opt.dialects.iteration import Contraction
@@ -47,9 +48,9 @@ def device_of(kernel: KernelOp) -> Device:
     return device_named(kernel.device.data, kernel)
 
 
-def from_dram(kernel: KernelOp) -> bool:
-    """Whether streamed operands start in DRAM, in host layout; else the host has them."""
-    return kernel.origin.data == "dram"
+def origins_of(kernel: KernelOp) -> Origins:
+    """Where the operands of a contraction start."""
+    return Origins(kernel.start_of(VECTOR), kernel.start_of(MATRIX))
 
 
 def lanes_of(kernel: KernelOp) -> int:

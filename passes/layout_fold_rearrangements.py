@@ -14,11 +14,15 @@ from xdsl.pattern_rewriter import (
     op_type_rewrite_pattern,
 )
 
-from pim_opt.dialects.layout import RearrangeOp
+from pim_opt.cost.host_layout import level_sizes
+from pim_opt.dialects.flat_placement import same_places
+from pim_opt.dialects.layout import PlacementAttr, RearrangeOp, layout_of
 from pim_opt.dialects.layout_canonicalize import (
     RemoveRearrangeThereAndBack,
     RemoveRearrangeToSamePlace,
 )
+from pim_opt.dialects.pim import KernelOp
+from pim_opt.passes.kernel_access import device_of, shape_of
 
 
 class RemoveUnusedRearrange(RewritePattern):
@@ -53,6 +57,23 @@ def _same_before(op: RearrangeOp) -> RearrangeOp | None:
     return None
 
 
+class RemoveRearrangeInPlace(RewritePattern):
+    """Fires on a rearrangement of what the host has read from where it goes, said otherwise."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: RearrangeOp, rewriter: PatternRewriter) -> None:
+        there = op.source.owner
+        kernel = op.parent_op()
+        if not isinstance(there, RearrangeOp) or not isinstance(kernel, KernelOp):
+            return
+        source, target = layout_of(there.source), layout_of(op.result)
+        if not isinstance(source, PlacementAttr) or not isinstance(target, PlacementAttr):
+            return
+        sizes = level_sizes(device_of(kernel))
+        if same_places(source.data, target.data, shape_of(op.result), sizes):
+            rewriter.replace(op, [], [there.source])
+
+
 @dataclass(frozen=True)
 class LayoutFoldRearrangementsPass(ModulePass):
     """Remove rearrangements to the same place, there and back, made before, or never used.
@@ -60,7 +81,8 @@ class LayoutFoldRearrangementsPass(ModulePass):
         %0 = layout.rearrange "host_read" %x : A -> #layout.host
         %1 = layout.rearrange "host_write" %0 : #layout.host -> A
 
-    leaves %x.
+    leaves %x. So does a second place B that says the same of every element as A: a placement along
+    the axes of a matrix may be the host's layout of its flat elements.
     """
 
     name = "layout-fold-rearrangements"
@@ -70,6 +92,7 @@ class LayoutFoldRearrangementsPass(ModulePass):
             [
                 RemoveRearrangeToSamePlace(),
                 RemoveRearrangeThereAndBack(),
+                RemoveRearrangeInPlace(),
                 ShareRearrange(),
                 RemoveUnusedRearrange(),
             ]

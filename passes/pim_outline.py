@@ -16,10 +16,12 @@ from xdsl.rewriter import InsertPoint, Rewriter
 from pim_opt.devices import Device
 from pim_opt.dialects.compat.recognise import constant_initial_value
 from pim_opt.dialects.diagnostics import emit_remark
+from pim_opt.dialects.iteration import Contraction
 from pim_opt.dialects.pim import KernelOp, YieldOp
 from pim_opt.passes.contraction_body import cast_elements, product_sum
-from pim_opt.passes.kernel_access import MATRIX, device_named, element_of, shape_of
+from pim_opt.passes.kernel_access import MATRIX, VECTOR, device_named, element_of, shape_of
 from pim_opt.passes.recognise_contraction import VectorProduct, recognise
+from pim_opt.passes.recognise_sum import Sum, product_of, recognise_sum
 
 FLOATS: dict[str, AnyFloat] = {"f16": f16, "bf16": bf16}
 
@@ -45,10 +47,16 @@ def _rounds_first(use: Operation, index: int, element: AnyFloat) -> bool:
 
 
 def choose_types(
-    product: VectorProduct, result: SSAValue, device: Device, narrow_to: str | None
+    operands: set[AnyFloat], result: SSAValue, device: Device, narrow_to: str | None
 ) -> _Types | str:
-    """The element types to offload with, or the reason why there are none."""
-    operands = {element_of(product.vector), element_of(product.matrix)}
+    """The element types to offload with, or the reason why there are none.
+
+    Args:
+        operands: the operands' element types.
+        result: the source's result.
+        device: whose units compute.
+        narrow_to: the type that f32 may be rounded to, if any.
+    """
     outside = element_of(result)
     names = ", ".join(sorted(str(element) for element in operands))
     unit = FLOATS.get(names)
@@ -102,18 +110,23 @@ def _take_rounded(user: linalg.GenericOp, wide: SSAValue, narrow: SSAValue) -> N
 
 
 def outline(
-    op: linalg.GenericOp, product: VectorProduct, types: _Types, kernel_of: "_KernelFactory"
+    op: linalg.GenericOp, source: VectorProduct | Sum, types: _Types, kernel_of: "_KernelFactory"
 ) -> None:
     """Replace `op` by a kernel, with casts around it where its types are narrowed."""
     block = op.parent_block()
     assert block is not None, "the op stands in a function"
     result = op.results[0]
-    resident = [MATRIX] if _is_argument(product.matrix) else []
     around = Block()
     with ImplicitBuilder(around):
-        inputs = [cast_elements(v, types.unit) for v in (product.vector, product.matrix)]
         result_type = TensorType(types.unit, shape_of(result))
-        kernel = kernel_of(product, inputs, result_type, resident, element_of(result))
+        if isinstance(source, Sum):
+            kernel = kernel_of.sum(source, result_type, element_of(result))
+        else:
+            inputs = [cast_elements(v, types.unit) for v in (source.vector, source.matrix)]
+            resident = [MATRIX] if _is_argument(source.matrix) else []
+            kernel = kernel_of.product(
+                source.contraction, inputs, result_type, resident, element_of(result)
+            )
         outcome = cast_elements(kernel.outputs[0], types.outside)
     ops = list(around.ops)
     for new in ops:
@@ -137,38 +150,54 @@ class _KernelFactory:
     origin: str
     made: int = 0
 
-    def __call__(
+    def sum(
+        self, source: Sum, result_type: TensorType[AnyFloat], accumulator: AnyFloat
+    ) -> KernelOp:
+        """A kernel that multiplies the data, where the host has put them, by ones."""
+        element = result_type.element_type
+        product = product_of(source, device_named(self.device).column_elements(str(element)))
+        inputs = [product.vector, product.matrix]
+        return self.product(
+            product.contraction, inputs, result_type, [], accumulator, name="sum", held=[VECTOR]
+        )
+
+    def product(
         self,
-        product: VectorProduct,
+        contraction: Contraction,
         inputs: Sequence[SSAValue],
         result_type: TensorType[AnyFloat],
         resident: Sequence[int],
         accumulator: AnyFloat,
+        *,
+        name: str = "gemv",
+        held: Sequence[int] = (),
     ) -> KernelOp:
+        """A kernel of two operands; the arguments are those of the op."""
         block = Block(arg_types=[value.type for value in inputs])
         with ImplicitBuilder(block):
             wide = TensorType(f32, result_type.get_shape())
-            total = product_sum(product.contraction, block.args[0], block.args[1], wide)
+            total = product_sum(contraction, block.args[0], block.args[1], wide)
             YieldOp(cast_elements(total, result_type.element_type))
-        label = f"gemv{self.made}"
+        label = f"{name}{self.made}"
         self.made += 1
         return KernelOp(
             label,
             self.device,
-            product.contraction,
+            contraction,
             inputs,
             [result_type],
             resident,
             self.origin,
             Region(block),
-            narrowed=element_of(product.matrix) != result_type.element_type,
+            held=held,
+            narrowed=element_of(inputs[MATRIX]) != result_type.element_type,
             source_accumulator=accumulator if accumulator.bitwidth < f32.bitwidth else None,
         )
 
 
 @dataclass(frozen=True)
 class PimOutlinePass(ModulePass):
-    """Wrap every contraction that the device can run in a pim.kernel.
+    """Wrap every contraction and sum that the device can run in a pim.kernel.
 
         %y = linalg.generic .. ins(%x, %w : tensor<1x4096xf16>, tensor<64x4096xf16>) ..
 
@@ -182,6 +211,7 @@ class PimOutlinePass(ModulePass):
        are rounded before the kernel and its result is extended after it.
     3. What rounding the source allows is noted, for checks: rounded operands, a narrow accumulator.
     4. A matrix that is an argument of the function, or a constant, is resident in PIM memory.
+    5. A sum of an argument is a contraction of it, streamed, with ones that the host holds.
     """
 
     name = "pim-outline"
@@ -197,22 +227,33 @@ class PimOutlinePass(ModulePass):
         device = device_named(self.device)
         factory = _KernelFactory(self.device, self.inputs)
         for generic in [o for o in op.walk() if isinstance(o, linalg.GenericOp)]:
-            product = recognise(generic)
-            if product is None or isinstance(generic.parent_op(), KernelOp):
+            if isinstance(generic.parent_op(), KernelOp):
                 continue
-            reason = product if isinstance(product, str) else self._reason(generic, device)
-            types: _Types | str = reason if isinstance(reason, str) else ""
-            if isinstance(product, VectorProduct) and not isinstance(reason, str):
-                types = choose_types(product, generic.results[0], device, self.narrow_to)
-            if isinstance(product, VectorProduct) and isinstance(types, _Types):
-                outline(generic, product, types, factory)
+            product = recognise(generic)
+            found = recognise_sum(generic) if product is None else product
+            if found is None:
+                continue
+            types = self._types(generic, found, device)
+            if isinstance(types, _Types) and not isinstance(found, str):
+                outline(generic, found, types, factory)
             else:
-                emit_remark(generic, f"contraction stays on the host: {types}")
+                what = "reduction" if product is None else "contraction"
+                emit_remark(generic, f"{what} stays on the host: {types}")
 
-    @staticmethod
-    def _reason(op: linalg.GenericOp, device: Device) -> str | None:
+    def _types(
+        self, op: linalg.GenericOp, found: VectorProduct | Sum | str, device: Device
+    ) -> _Types | str:
+        """The element types to offload `op` with, or the reason not to."""
+        if isinstance(found, str):
+            return found
         if device.kernels.contraction is None:
-            return f'device "{device.name}" has no contraction commands'
+            what = "sums" if isinstance(found, Sum) else "contractions"
+            return f'device "{device.name}" has no commands for {what}'
         if constant_initial_value(op.outputs[0]) != 0:
             return "it adds to a value that is not zero"
-        return None
+        if not isinstance(found, Sum):
+            operands = {element_of(found.vector), element_of(found.matrix)}
+            return choose_types(operands, op.results[0], device, self.narrow_to)
+        if not _is_argument(found.data):
+            return "its operand is with the host, which has computed it"
+        return choose_types({element_of(found.data)}, op.results[0], device, None)

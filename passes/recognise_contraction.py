@@ -44,11 +44,11 @@ def is_product_sum(op: linalg.GenericOp) -> bool:
     (product,) = summands - {accumulator}
     if not isinstance(product.owner, arith.MulfOp):
         return False
-    factors = [_unextended(product.owner.lhs), _unextended(product.owner.rhs)]
+    factors = [unextended(product.owner.lhs), unextended(product.owner.rhs)]
     return factors in ([left, right], [right, left])
 
 
-def _unextended(value: SSAValue) -> SSAValue:
+def unextended(value: SSAValue) -> SSAValue:
     """`value`, or what it extends to a wider float."""
     owner = value.owner
     return owner.input if isinstance(owner, arith.ExtFOp) else value
@@ -75,7 +75,7 @@ def recognise(op: linalg.GenericOp) -> VectorProduct | str | None:
     if any(0 in shape for shape in shapes):
         return "it has nothing to compute: a dimension has size 0"
     maps = [attr.data for attr in op.indexing_maps]
-    axes = [_axes(map_) for map_ in maps]
+    axes = [axes_of(map_) for map_ in maps]
     first, second, result = axes
     if first is None or second is None or result is None:
         return "an operand is indexed by more than plain dimensions"
@@ -85,7 +85,7 @@ def recognise(op: linalg.GenericOp) -> VectorProduct | str | None:
     return _with_vector(op, sizes, first, second, result)
 
 
-def _axes(map_: AffineMap) -> tuple[int | None, ...] | None:
+def axes_of(map_: AffineMap) -> tuple[int | None, ...] | None:
     """Per axis its dimension or None for index 0; None if the map says anything else."""
     axes: list[int | None] = []
     for expr in map_.results:

@@ -26,52 +26,58 @@ class Kind:
 
 
 @dataclass(frozen=True)
-class _Product:
-    """y = sum of x times w over the loops that y lacks, as one linalg.generic in f32."""
+class _Sum:
+    """y = sum of all inputs' product over the loops that y lacks, as one linalg.generic in f32."""
 
     name: str
     sizes: dict[str, int]
     """Of the loops, by name, in order."""
-    x: tuple[str, ...]
-    """Loops along the axes of x."""
-    w: tuple[str, ...]
+    inputs: tuple[tuple[str, ...], ...]
+    """Loops along the axes of each input, x and w."""
     y: tuple[str, ...]
 
     def mlir(self) -> str:
-        """A function of x and w in f16 that rounds y to f16."""
-        x, w, y = (self._type(axes, "f16") for axes in (self.x, self.w, self.y))
-        wide = self._type(self.y, "f32")
-        kinds = ", ".join("parallel" if loop in self.y else "reduction" for loop in self.sizes)
-        iterators = '"' + kinds.replace(", ", '", "') + '"'
-        same = ", ".join(['"parallel"'] * len(self.y))
+        """A function of the inputs in f16 that rounds y to f16."""
+        names = ("x", "w")[: len(self.inputs)]
+        types = [self._type(axes, "f16") for axes in self.inputs]
+        given = ", ".join(f"%{name} : {type_}" for name, type_ in zip(names, types, strict=True))
+        maps = ", ".join(self._map(axes) for axes in (*self.inputs, self.y))
+        kinds = ", ".join(f'"{self._kind(loop)}"' for loop in self.sizes)
+        wide, narrow = self._type(self.y, "f32"), self._type(self.y, "f16")
+        same = f"affine_map<({', '.join(self.y)}) -> ({', '.join(self.y)})>"
+        parallel = ", ".join(['"parallel"'] * len(self.y))
         return f"""
-#x = {self._map(self.x)}
-#w = {self._map(self.w)}
-#y = {self._map(self.y)}
-#same = affine_map<({", ".join(self.y)}) -> ({", ".join(self.y)})>
-func.func @{self.name}(%x : {x}, %w : {w}) -> {y} {{
+func.func @{self.name}({given}) -> {narrow} {{
   %zero = arith.constant 0.0 : f32
   %empty = tensor.empty() : {wide}
   %init = linalg.fill ins(%zero : f32) outs(%empty : {wide}) -> {wide}
-  %sum = linalg.generic {{indexing_maps = [#x, #w, #y], iterator_types = [{iterators}]}}
-      ins(%x, %w : {x}, {w}) outs(%init : {wide}) {{
-  ^bb0(%a: f16, %b: f16, %acc: f32):
-    %a32 = arith.extf %a : f16 to f32
-    %b32 = arith.extf %b : f16 to f32
-    %product = arith.mulf %a32, %b32 : f32
-    %next = arith.addf %acc, %product : f32
+  %sum = linalg.generic {{indexing_maps = [{maps}], iterator_types = [{kinds}]}}
+      ins({", ".join(f"%{name}" for name in names)} : {", ".join(types)}) outs(%init : {wide}) {{
+  ^bb0({", ".join(f"%{name}0: f16" for name in names)}, %acc: f32):
+{self._body(names)}
     linalg.yield %next : f32
   }} -> {wide}
-  %out = tensor.empty() : {y}
-  %y = linalg.generic {{indexing_maps = [#same, #same], iterator_types = [{same}]}}
-      ins(%sum : {wide}) outs(%out : {y}) {{
+  %out = tensor.empty() : {narrow}
+  %y = linalg.generic {{indexing_maps = [{same}, {same}], iterator_types = [{parallel}]}}
+      ins(%sum : {wide}) outs(%out : {narrow}) {{
   ^bb0(%wide: f32, %old: f16):
     %narrow = arith.truncf %wide : f32 to f16
     linalg.yield %narrow : f16
-  }} -> {y}
-  func.return %y : {y}
+  }} -> {narrow}
+  func.return %y : {narrow}
 }}
 """
+
+    def _body(self, names: Sequence[str]) -> str:
+        lines = [f"%{name}1 = arith.extf %{name}0 : f16 to f32" for name in names]
+        if len(names) > 1:
+            lines.append("%product = arith.mulf %x1, %w1 : f32")
+        summand = "%product" if len(names) > 1 else "%x1"
+        lines.append(f"%next = arith.addf %acc, {summand} : f32")
+        return "\n".join(f"    {line}" for line in lines)
+
+    def _kind(self, loop: str) -> str:
+        return "parallel" if loop in self.y else "reduction"
 
     def _type(self, axes: Sequence[str], element: str) -> str:
         return f"tensor<{''.join(f'{self.sizes[axis]}x' for axis in axes)}{element}>"
@@ -84,12 +90,18 @@ def gemv(batch: int, heads: int, k: int, n: int) -> str:
     """y[b, h, n] = sum over k of w[b, h, n, k] * x[b, h, k]: a matrix for each head and batch."""
     sizes = {"b": batch, "h": heads, "n": n, "k": k}
     x, w, y = ("b", "h", "k"), ("b", "h", "n", "k"), ("b", "h", "n")
-    return _Product("gemv", sizes, x, w, y).mlir()
+    return _Sum("gemv", sizes, (x, w), y).mlir()
 
 
 def gemm(m: int, k: int, n: int) -> str:
     """y[m, n] = sum over k of w[n, k] * x[m, k]: few vectors share a matrix."""
-    return _Product("gemm", {"m": m, "n": n, "k": k}, ("m", "k"), ("n", "k"), ("m", "n")).mlir()
+    sizes = {"m": m, "n": n, "k": k}
+    return _Sum("gemm", sizes, (("m", "k"), ("n", "k")), ("m", "n")).mlir()
+
+
+def red(batch: int, length: int) -> str:
+    """y[b] = sum over l of x[b, l]."""
+    return _Sum("red", {"b": batch, "l": length}, (("b", "l"),), ("b",)).mlir()
 
 
 def gqa(batch: int, heads: int, kv_heads: int, k: int, n: int) -> str:
@@ -104,7 +116,7 @@ def gqa(batch: int, heads: int, kv_heads: int, k: int, n: int) -> str:
         raise ValueError(f"{heads} heads do not share {kv_heads} KV heads evenly")
     sizes = {"b": batch, "h": kv_heads, "g": heads // kv_heads, "n": n, "k": k}
     x, w, y = ("b", "h", "g", "k"), ("b", "h", "n", "k"), ("b", "h", "g", "n")
-    return _Product("gqa", sizes, x, w, y).mlir()
+    return _Sum("gqa", sizes, (x, w), y).mlir()
 
 
 KINDS: dict[str, Kind] = {
@@ -116,6 +128,7 @@ KINDS: dict[str, Kind] = {
         "a matrix for every KV head times the vectors of the heads that share it",
         ("kv_heads",),
     ),
+    "red": Kind(("batch", "length"), red, "the sum of each of several vectors"),
 }
 """Kinds by name."""
 

@@ -11,7 +11,7 @@ from pim_opt.dialects.pim import KernelOp
 from pim_opt.dialects.schedule import Schedule
 from pim_opt.kinds import KINDS, kernel_text
 from pim_opt.parsing import make_context, parse_module
-from pim_opt.passes.kernel_access import MATRIX, element_of, from_dram, kernels
+from pim_opt.passes.kernel_access import MATRIX, element_of, kernels, origins_of
 from pim_opt.passes.kernel_program import lowered
 from pim_opt.passes.linalg_normalize import LinalgNormalizePass
 from pim_opt.passes.pim_outline import PimOutlinePass
@@ -61,7 +61,7 @@ def compare(kernel: Kernel, schedule: Schedule) -> Comparison:
         ScheduleError: the device cannot follow the schedule.
     """
     mapping = mapping_for(kernel, schedule)
-    parts = cycle_parts(mapping, from_dram=from_dram(outlined(kernel)))
+    parts = cycle_parts(mapping, origins=origins_of(outlined(kernel)))
     result = simulated(kernel, schedule)
     return Comparison(
         kernel.shape,
@@ -120,8 +120,6 @@ def space_outcome(kernel: Kernel, drawn: Sequence[Schedule]) -> SpaceOutcome:
 
 
 def _models_best(kernel: Kernel, count: int) -> list[Schedule]:
-    space, reads_dram = space_of(kernel), from_dram(outlined(kernel))
-    found = tune_contraction(
-        space.kernel, space.device, space.lanes, from_dram=reads_dram, keep=count
-    )
+    space, origins = space_of(kernel), origins_of(outlined(kernel))
+    found = tune_contraction(space.kernel, space.device, space.lanes, origins=origins, keep=count)
     return [candidate.schedule for candidate in found.candidates]

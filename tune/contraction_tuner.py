@@ -8,11 +8,12 @@ from math import inf
 
 import numpy as np
 
-from pim_opt.cost.contraction import estimate, in_matrix_of
+from pim_opt.cost.contraction import USUAL, estimate, in_matrix_of
 from pim_opt.cost.estimate import Estimate
 from pim_opt.cost.host_accesses import HostAccesses
 from pim_opt.cost.mapping import Mapping
 from pim_opt.cost.nest import FirstRow
+from pim_opt.cost.origins import Origins
 from pim_opt.cost.streams import Paces
 from pim_opt.cost.timings import NestTimings, Refreshing, nest_timings, refreshing_of
 from pim_opt.devices import Device
@@ -126,10 +127,10 @@ class _Search:
     """One tuning under way."""
 
     def __init__(
-        self, space: ContractionSpace, keep: int, from_dram: bool, objective: Objective
+        self, space: ContractionSpace, keep: int, origins: Origins, objective: Objective
     ) -> None:
         self.space = space
-        self.accesses = HostAccesses(space.kernel, space.device, space.lanes, from_dram)
+        self.accesses = HostAccesses(space.kernel, space.device, space.lanes, origins)
         self.keep = keep
         self.objective: Objective = objective
         self.heap: list[_Found] = []
@@ -279,7 +280,7 @@ def tune_contraction(
     device: Device,
     lanes: int,
     *,
-    from_dram: bool = True,
+    origins: Origins = USUAL,
     keep: int = 16,
     objective: Objective = "latency",
 ) -> TuningResult:
@@ -289,26 +290,26 @@ def tune_contraction(
         kernel: what to compute.
         device: where.
         lanes: elements in one DRAM column.
-        from_dram: whether the vector starts in DRAM, in host layout; else the host has it.
+        origins: where the operands start.
         keep: how many schedules to return.
         objective: what the best schedule has least of.
     """
     started = time.perf_counter()
     space = ContractionSpace(kernel, device, lanes)
-    search = _Search(space, keep, from_dram, objective)
+    search = _Search(space, keep, origins, objective)
     for dim, mode in space.lane_dims():
         search.table(mode, space.spreads(dim))
     found = sorted(search.heap, key=lambda f: (-f.badness, f.number))
     return TuningResult(
-        tuple(_candidate(f, from_dram) for f in found),
+        tuple(_candidate(f, origins) for f in found),
         search.priced,
         search.pruned,
         time.perf_counter() - started,
     )
 
 
-def _candidate(found: _Found, from_dram: bool) -> Candidate:
+def _candidate(found: _Found, origins: Origins) -> Candidate:
     space = found.variant.space
     schedule = found.variant.schedule(found.choice, found.rows)
     mapping = Mapping(space.kernel, schedule, space.device, space.lanes)
-    return Candidate(schedule, estimate(mapping, from_dram=from_dram), -found.badness)
+    return Candidate(schedule, estimate(mapping, origins), -found.badness)

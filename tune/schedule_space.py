@@ -10,6 +10,7 @@ from math import inf
 
 import numpy as np
 
+from pim_opt.cost.contraction import USUAL
 from pim_opt.cost.host_accesses import HostAccesses
 from pim_opt.cost.streams import Paces
 from pim_opt.cost.timings import nest_timings, refreshing_of
@@ -55,7 +56,7 @@ def _legal(
 def distribution_of(variant: Variant) -> Distribution:
     """What the search over a variant's time loops needs to know, its vector starting in DRAM."""
     space = variant.space
-    accesses = HostAccesses(space.kernel, space.device, space.lanes, from_dram=True)
+    accesses = HostAccesses(space.kernel, space.device, space.lanes, USUAL)
     ways = [variant.around(accesses, rows) for rows in variant.ways_to_open]
     around = min(ways, key=lambda way: way.cycles)
     first_row = accesses.first_row(variant.mode)

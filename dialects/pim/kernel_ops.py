@@ -1,7 +1,7 @@
 """Ops of the `pim` dialect above command level: kernels and their distribution over cores."""
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Literal, cast
 
 from xdsl.dialects.builtin import (
     AffineMapAttr,
@@ -138,6 +138,9 @@ class KernelOp(IRDLOperation):
     """Numbers of the operands that stay in PIM memory between calls."""
     origin = prop_def(StringAttr)
     """Where the other operands are when the kernel starts: "dram" (host layout) or "host"."""
+    held = opt_prop_def(DenseArrayBase.constr(i64))
+    """Numbers of operands that the host has when the kernel starts, whatever `origin` says: what it
+    need not read from DRAM, as constants."""
     schedule = opt_prop_def(ScheduleAttr)
     narrowed = opt_prop_def(UnitAttr)
     """The operands were rounded from wider floats, as narrow-to allowed."""
@@ -151,7 +154,8 @@ class KernelOp(IRDLOperation):
     assembly_format = (
         "$label `on` $device (`computing` $computes^)? `over` $space `maps` $indexing_maps"
         " `ins` `(` $inputs `:` type($inputs) `)` `resident` $resident `from` $origin"
-        " (`narrowed` $narrowed^)? (`replacing` $source_accumulator^)? (`schedule` $schedule^)?"
+        " (`held` $held^)? (`narrowed` $narrowed^)? (`replacing` $source_accumulator^)?"
+        " (`schedule` $schedule^)?"
         " $body attr-dict `:` type($outputs)"
     )
 
@@ -166,6 +170,7 @@ class KernelOp(IRDLOperation):
         origin: str,
         body: Region,
         *,
+        held: Sequence[int] = (),
         narrowed: bool = False,
         source_accumulator: AnyFloat | None = None,
     ) -> None:
@@ -183,6 +188,7 @@ class KernelOp(IRDLOperation):
                 "indexing_maps": ArrayAttr([access_map(access, rank) for access in accesses]),
                 "resident": DenseArrayBase.from_list(i64, list(resident)),
                 "origin": StringAttr(origin),
+                "held": DenseArrayBase.from_list(i64, list(held)) if held else None,
                 "narrowed": UnitAttr() if narrowed else None,
                 "source_accumulator": source_accumulator,
             },
@@ -222,6 +228,13 @@ class KernelOp(IRDLOperation):
     def resident_operands(self) -> tuple[int, ...]:
         return tuple(cast(Sequence[int], self.resident.get_values()))
 
+    def start_of(self, number: int) -> Literal["dram", "host", "resident"]:
+        """Where operand `number` is when the kernel starts."""
+        if number in self.resident_operands:
+            return "resident"
+        held = () if self.held is None else self.held.get_values()
+        return "host" if number in held or self.origin.data == "host" else "dram"
+
     @property
     def yielded(self) -> YieldOp:
         return cast(YieldOp, self.body.block.last_op)
@@ -256,11 +269,13 @@ class KernelOp(IRDLOperation):
                 )
 
     def _verify_residence(self) -> None:
-        for number in self.resident_operands:
-            if not 0 <= number < len(self.inputs):
-                raise VerifyException(
-                    f"resident operand {number}, but operands are 0 to {len(self.inputs) - 1}"
-                )
+        held = () if self.held is None else tuple(self.held.get_values())
+        for what, numbers in (("resident", self.resident_operands), ("held", held)):
+            for number in numbers:
+                if not 0 <= number < len(self.inputs):
+                    raise VerifyException(
+                        f"{what} operand {number}, but operands are 0 to {len(self.inputs) - 1}"
+                    )
         if self.origin.data not in INPUTS:
             raise VerifyException(
                 f'inputs come from "{self.origin.data}"; expected one of {", ".join(INPUTS)}'

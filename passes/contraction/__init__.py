@@ -10,7 +10,7 @@ from pim_opt.dialects.schedule import AnySchedule, Schedule, one_nest
 from pim_opt.passes.contraction.distribution import distribute
 from pim_opt.passes.contraction.lowering import lower
 from pim_opt.passes.contraction.placing import map_banks
-from pim_opt.passes.kernel_access import MATRIX, device_of, from_dram, lanes_of, mapping_of
+from pim_opt.passes.kernel_access import MATRIX, device_of, lanes_of, mapping_of, origins_of
 from pim_opt.tune.contraction_tuner import TuningResult, tune_contraction
 from pim_opt.tune.objectives import Objective
 from pim_opt.tune.rule_of_thumb import rule_of_thumb
@@ -25,14 +25,14 @@ class ContractionClass:
     def estimate(self, kernel: KernelOp, schedule: AnySchedule) -> Estimate:
         nest, device = one_nest(schedule), device_of(kernel)
         mapping = Mapping(kernel.contraction, nest, device, lanes_of(kernel))
-        return estimate(mapping, from_dram=from_dram(kernel))
+        return estimate(mapping, origins=origins_of(kernel))
 
     def search(self, kernel: KernelOp, objective: Objective, keep: int) -> TuningResult:
         return tune_contraction(
             kernel.contraction,
             device_of(kernel),
             lanes_of(kernel),
-            from_dram=from_dram(kernel),
+            origins=origins_of(kernel),
             keep=keep,
             objective=objective,
         )

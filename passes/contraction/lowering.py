@@ -84,19 +84,25 @@ class _Lowering:
             case Strategy.HOST_READ:
                 self._transfer(host.read, op.source, self.stage(op.result, shape_of(op.result)))
             case Strategy.HOST_WRITE:
-                self._transfer(host.write, op.result, self.memory[op.source])
+                # Accumulators are free for the opening of rows once results have left them.
+                opens = isinstance(op.source.owner, CombineOp) and (
+                    self.mapping.schedule.rows == "all"
+                )
+                self._transfer(host.write, op.result, self.memory[op.source], opens=opens)
             case Strategy.DIRECT | Strategy.MULTICAST | Strategy.MOVE:
                 # The compute section loads operands and moves results, where its loops need it.
                 self.memory[op.result] = self.memory[op.source]
 
-    def _transfer(self, command: str, placed: SSAValue, memory: SSAValue) -> None:
+    def _transfer(
+        self, command: str, placed: SSAValue, memory: SSAValue, *, opens: bool = False
+    ) -> None:
+        """Carry a tensor to or from its place; `opens` rows for it in all banks at once."""
         placement = cast(PlacementAttr, layout_of(placed)).data
         transfer = Transfer(
             self.device, command, placement, shape_of(placed), self.mapping.column_elements
         )
-        writes = command == self.device.kernels.host.write
         with self.builder.spmd(transfer.nest.groups) as group:
-            if writes and self.mapping.schedule.rows == "all":
+            if opens:
                 self._write_opened_rows(transfer, group, memory)
             else:
                 transfer.emit(self.builder, group, memory)

@@ -23,21 +23,28 @@ def map_banks(kernel: KernelOp, mapping: Mapping, matrix_row: int, streamed_row:
     lanes = mapping.column_elements
     distribution = only_op_of(kernel, DistributeOp, "pim-distribute")
     rows = BankRows(mapping.device, streamed_row, kernel)
-    needed: dict[int, Attribute] = {
-        VECTOR: PlacementAttr(mapping.vector_placement),
-        MATRIX: PlacementAttr(mapping.matrix_placement(matrix_row)),
-    }
+    needed = {VECTOR: mapping.vector_placement, MATRIX: mapping.matrix_placement(matrix_row)}
     body = Block(arg_types=kernel.inputs.types)
     with ImplicitBuilder(body):
         placed: list[SSAValue] = []
         for number, arg in enumerate(body.args):
-            # 1. Resident operands lie where they are needed, the others where the host left them.
-            if number in kernel.resident_operands:
-                placed.append(BindOp(arg, needed[number], resident=True).result)
-                continue
-            held = kernel.origin.data == "host"
-            start = HostAttr() if held else rows.interleave(arg, lanes)
-            placed.append(RequireOp(BindOp(arg, start).result, needed[number]).result)
+            # 1. Resident operands lie where they are needed, the others where the host left them;
+            #    a matrix that can stay there is needed there.
+            start: Attribute = HostAttr()
+            match kernel.start_of(number):
+                case "resident":
+                    start = PlacementAttr(needed[number])
+                    placed.append(BindOp(arg, start, resident=True).result)
+                    continue
+                case "dram":
+                    lies = rows.interleave(arg, lanes)
+                    start = PlacementAttr(lies)
+                    if number == MATRIX and mapping.in_place:
+                        needed[number] = mapping.matrix_placement(lies.row)
+                case "host":
+                    pass
+            bound = BindOp(arg, start).result
+            placed.append(RequireOp(bound, PlacementAttr(needed[number])).result)
         # 2. Partial sums come from the accumulators to the host, which combines them.
         accumulated = with_layout(
             plain(distribution.output.type), PlacementAttr(mapping.partial_placement)
@@ -47,7 +54,8 @@ def map_banks(kernel: KernelOp, mapping: Mapping, matrix_row: int, streamed_row:
         result_type = with_layout(plain(kernel.outputs[0].type), HostAttr())
         combined = CombineOp(gathered, result_type).result
         # 3. The result ends in DRAM, in host layout.
-        stored = RequireOp(combined, rows.interleave(kernel.outputs[0], lanes)).result
+        end = PlacementAttr(rows.interleave(kernel.outputs[0], lanes))
+        stored = RequireOp(combined, end).result
         YieldOp(UnbindOp(stored).result)
     kernel.detach_region(kernel.body)
     kernel.add_region(Region(body))

@@ -7,12 +7,14 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from kernels import gemv_kernel, kernel_of
+from xdsl.dialects.builtin import DenseArrayBase, StringAttr, i64
 
 from pim_opt.cost.contraction import estimate
 from pim_opt.cost.mapping import Mapping
 from pim_opt.devices import load_device
 from pim_opt.dialects.pim import KernelOp
 from pim_opt.dialects.schedule import ScheduleError
+from pim_opt.passes.kernel_access import origins_of
 from pim_opt.passes.kernel_program import lowered
 from pim_opt.sim.timing import simulate_program
 from pim_opt.tune.random_schedules import random_schedule
@@ -47,6 +49,29 @@ def test_rows_of_shared_matrices_are_counted(
     check_counts(kernel_of("gqa", (1, h * m, h, k, n), device=name), seed)
 
 
+@pytest.mark.parametrize("name", ["attacc", "attacc-ref"])
+@given(
+    h=st.integers(1, 8),
+    n=st.integers(1, 100),
+    k=st.integers(1, 300),
+    inputs=st.sampled_from(["dram", "host"]),
+    seed=st.integers(0),
+)
+def test_streamed_matrices_are_counted(
+    name: str, h: int, n: int, k: int, inputs: str, seed: int
+) -> None:
+    kernel = gemv_kernel(heads=h, k=k, n=n, device=name)
+    kernel.properties["resident"] = DenseArrayBase.from_list(i64, [])
+    kernel.properties["origin"] = StringAttr(inputs)
+    check_counts(kernel, seed)
+
+
+@pytest.mark.parametrize("name", ["attacc", "attacc-ref"])
+@given(batch=st.integers(1, 40), length=st.integers(1, 600), seed=st.integers(0))
+def test_sums_are_counted(name: str, batch: int, length: int, seed: int) -> None:
+    check_counts(kernel_of("red", (batch, length), device=name), seed)
+
+
 def check_counts(kernel: KernelOp, seed: int) -> None:
     """Compare a random schedule's estimate with what its program issues."""
     device = load_device(kernel.device.data)
@@ -56,7 +81,7 @@ def check_counts(kernel: KernelOp, seed: int) -> None:
     except ScheduleError:
         assume(False)
         raise
-    expected = estimate(Mapping(contraction, schedule, device, LANES))
+    expected = estimate(Mapping(contraction, schedule, device, LANES), origins_of(kernel))
     _, program = lowered(kernel, schedule)
     result = simulate_program(program, device)
     counted = {command: number for command, number in expected.commands.items() if number}
