@@ -113,6 +113,16 @@ class Contraction:
         """Numbers of the dimensions whose role is one of `roles`, ascending."""
         return tuple(i for i, dim in enumerate(self.dims) if dim.role in roles)
 
+    @property
+    def lane_dims(self) -> tuple[int, ...]:
+        """The dimensions that can run along the lanes: a lane needs an element of its own."""
+        able = (Role.OUTPUT, Role.REDUCTION)
+        return tuple(
+            d
+            for d in self.with_role(*able)
+            if self.dims[d].role is Role.OUTPUT or d in self.vector.dims
+        )
+
     def extent(self, *roles: Role) -> int:
         """Number of points of the dimensions whose role is one of `roles`."""
         return prod(self.dims[i].size for i in self.with_role(*roles))

@@ -102,26 +102,28 @@ def product_of(sum_: Sum, lanes: int) -> VectorProduct:
     """
     summed = [dim for dim in sum_.axes if dim is not None and dim not in sum_.result]
     last = summed[-1]
-    size = sum_.sizes[last]
-    inner = lanes if size % lanes == 0 else size
-    # Loops of one iteration carry nothing; but a contraction has a reduction dimension.
-    kept = [d for d in range(len(sum_.sizes)) if sum_.sizes[d] > 1 and d != last]
-    roles = [Role.REDUCTION if dim in summed else Role.OUTPUT for dim in kept]
-    pairs = [(sum_.sizes[dim], role) for dim, role in zip(kept, roles, strict=True)]
-    if size > inner:
-        pairs.append((size // inner, Role.REDUCTION))
-    pairs.append((inner, Role.REDUCTION))
-    number: dict[int, int] = {dim: i for i, dim in enumerate(kept)}
-    parts = (len(pairs) - 2, len(pairs) - 1) if size > inner else (len(pairs) - 1,)
+    whole = sum_.sizes[last]
+    inner = lanes if whole % lanes == 0 else whole
+    pairs: list[tuple[int, Role]] = []
     matrix: list[int | None] = []
+    number: dict[int | None, int] = {}
     for dim in sum_.axes:
-        matrix += parts if dim == last else [None if dim is None else number.get(dim)]
-    result = tuple(None if dim is None else number.get(dim) for dim in sum_.result)
+        role = Role.REDUCTION if dim in summed else Role.OUTPUT
+        if dim == last:
+            parts = [whole // inner, inner] if whole > inner else [whole]
+        else:
+            # Loops of one iteration carry nothing; but a contraction has a reduction dimension.
+            parts = [] if dim is None or sum_.sizes[dim] == 1 else [sum_.sizes[dim]]
+        number |= {dim: len(pairs)} if parts else {}
+        matrix += range(len(pairs), len(pairs) + len(parts)) if parts else [None]
+        pairs += [(size, role) for size in parts]
+    ones = number[last] + (whole > inner)
+    result = tuple(number.get(dim) for dim in sum_.result)
     contraction = Contraction(
-        name_dims(pairs), Access((len(pairs) - 1,)), Access(tuple(matrix)), Access(result)
+        name_dims(pairs), Access((ones,)), Access(tuple(matrix)), Access(result)
     )
     data = sum_.data
-    if size > inner:
+    if whole > inner:
         data = _split(data, sum_.axes.index(last), inner)
     return VectorProduct(contraction, _ones(inner, element_of(data)), data)
 

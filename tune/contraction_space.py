@@ -74,8 +74,9 @@ class ContractionSpace:
             return
         for role, mode in ((Role.REDUCTION, modes.tree), (Role.OUTPUT, modes.broadcast)):
             if mode is not None:
-                for dim in self.kernel.with_role(role):
-                    yield dim, mode
+                for dim in self.kernel.lane_dims:
+                    if self.kernel.dims[dim].role is role:
+                        yield dim, mode
 
     def points(self, lane_dim: int) -> list[int]:
         """Per dimension its size, that of the lane dimension in columns."""

@@ -28,6 +28,7 @@ from pim_opt.tune.floors import (
     with_refresh_floor,
     work_floors,
 )
+from pim_opt.tune.in_place import in_place_schedules
 from pim_opt.tune.nest_search import (
     DOUBLE,
     LOAD_DEPTH,
@@ -36,6 +37,7 @@ from pim_opt.tune.nest_search import (
     REDUCTION_INNER,
     ROW_INNER,
     SCORE,
+    TIE_BREAK,
     WIDTH,
     Distribution,
     Places,
@@ -300,12 +302,27 @@ def tune_contraction(
     for dim, mode in space.lane_dims():
         search.table(mode, space.spreads(dim))
     found = sorted(search.heap, key=lambda f: (-f.badness, f.number))
+    candidates = [_candidate(f, origins) for f in found]
+    stays = [] if origins.matrix != "dram" else _in_place(space, origins, objective)
+    candidates = sorted([*candidates, *stays], key=lambda candidate: candidate.score)[:keep]
     return TuningResult(
-        tuple(_candidate(f, origins) for f in found),
-        search.priced,
+        tuple(candidates),
+        search.priced + len(stays),
         search.pruned,
         time.perf_counter() - started,
     )
+
+
+def _in_place(space: ContractionSpace, origins: Origins, objective: Objective) -> list[Candidate]:
+    """The schedules that leave a streamed matrix where it lies, each priced by the whole model."""
+    kernel, device, lanes = space.kernel, space.device, space.lanes
+    found: list[Candidate] = []
+    for schedule in in_place_schedules(kernel, device, lanes):
+        model = estimate(Mapping(kernel, schedule, device, lanes), origins)
+        score = combined(objective, model.cycles, model.energy_pj)
+        score += TIE_BREAK * sum(model.commands.values())
+        found.append(Candidate(schedule, model, score))
+    return found
 
 
 def _candidate(found: _Found, origins: Origins) -> Candidate:

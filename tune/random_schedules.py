@@ -70,7 +70,10 @@ def _draws(
         return
     roles = [(Role.REDUCTION, modes.tree), (Role.OUTPUT, modes.broadcast)]
     choices = [
-        (dim, mode) for role, mode in roles if mode is not None for dim in kernel.with_role(role)
+        (dim, mode)
+        for role, mode in roles
+        for dim in kernel.lane_dims
+        if mode is not None and kernel.dims[dim].role is role
     ]
     for _ in range(DRAWS_PER_SCHEDULE if choices else 0):
         lane_dim, mode = choices[rng.integers(len(choices))]

@@ -133,13 +133,17 @@ class Variant:
         return self.mode.move["" if level is None else self.space.device.level(level).name]
 
     def _last(self, role: Role) -> int | None:
-        return max(self.space.kernel.with_role(role), default=None)
+        """The last dimension of a role that takes several rounds, or else the last."""
+        dims = self.space.kernel.with_role(role)
+        return max(dims, key=lambda dim: (self.spread.rounds[dim] > 1, dim), default=None)
 
     @property
     def _split_dims(self) -> tuple[int | None, int | None, int | None]:
-        """The dimensions whose rounds are split: the last output and reduction, the longest row."""
+        """The dimensions whose rounds are split: the last output and reduction that have several,
+        and the longest row."""
+        rounds = self.spread.rounds
         rows = self.space.kernel.with_role(Role.ROW)
-        row = max(rows, key=lambda dim: self.spread.rounds[dim], default=None)
+        row = max(rows, key=lambda dim: rounds[dim], default=None)
         return self._last(Role.OUTPUT), self._last(Role.REDUCTION), row
 
     def _round_loop(self, dim: int | None) -> tuple[int, int, int]:
