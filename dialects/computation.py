@@ -6,8 +6,10 @@ the IR a description is the kernel's iteration space, its indexing maps and a te
 """
 
 from collections.abc import Callable, Sequence
+from math import isfinite, nan
 from typing import Protocol
 
+from pim_opt.dialects.attention import Attention
 from pim_opt.dialects.iteration import Access, Contraction, Dim
 
 
@@ -57,8 +59,23 @@ def _contraction(dims: tuple[Dim, ...], accesses: Sequence[Access], detail: str)
     return Contraction(dims, *accesses)
 
 
+def _attention(dims: tuple[Dim, ...], accesses: Sequence[Access], detail: str) -> Attention:
+    if len(accesses) not in (4, 5):
+        raise ValueError(f"{len(accesses)} indexing maps; attention has 4, or 5 with a mask")
+    word, _, number = detail.partition(" ")
+    try:
+        scale = float(number)
+    except ValueError:
+        scale = nan
+    if word != "scale" or not isfinite(scale):
+        raise ValueError(f"attention has '{detail}'; expected 'scale NUMBER'")
+    query, key, value, *masks, result = accesses
+    return Attention(dims, query, key, value, masks[0] if masks else None, result, scale)
+
+
 COMPUTATIONS: dict[str, Callable[[tuple[Dim, ...], Sequence[Access], str], Computation]] = {
     "contraction": _contraction,
+    "attention": _attention,
 }
 """Classes of kernels by name, and what makes their descriptions from dims, accesses and detail."""
 

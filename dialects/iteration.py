@@ -23,7 +23,37 @@ class Role(StrEnum):
     """Summed away; in the matrix and, unless all its points meet the same elements, the vector."""
 
 
-ROLE_LETTERS = {Role.BATCH: "h", Role.ROW: "m", Role.OUTPUT: "n", Role.REDUCTION: "k"}
+class AttentionRole(StrEnum):
+    """What a loop dimension does in attention."""
+
+    HEAD = "head"
+    """In all operands and the result: requests, key/value heads."""
+    GROUP = "group"
+    """In query and result only: query heads, or positions, that read the same keys and values."""
+    LENGTH = "length"
+    """Positions of keys and values: the softmax and the second sum run over them."""
+    KEY = "key"
+    """In query and key, summed away by the scores."""
+    VALUE = "value"
+    """In value and result."""
+
+
+AnyRole = Role | AttentionRole
+
+ROLES: dict[str, AnyRole] = {role.value: role for kind in (Role, AttentionRole) for role in kind}
+"""All roles by name."""
+
+ROLE_LETTERS: dict[AnyRole, str] = {
+    Role.BATCH: "h",
+    Role.ROW: "m",
+    Role.OUTPUT: "n",
+    Role.REDUCTION: "k",
+    AttentionRole.HEAD: "h",
+    AttentionRole.GROUP: "g",
+    AttentionRole.LENGTH: "n",
+    AttentionRole.KEY: "d",
+    AttentionRole.VALUE: "e",
+}
 
 
 @dataclass(frozen=True)
@@ -32,7 +62,7 @@ class Dim:
 
     name: str
     size: int
-    role: Role
+    role: AnyRole
 
 
 @dataclass(frozen=True)
@@ -132,9 +162,9 @@ class Contraction:
         return next((i for i, dim in enumerate(self.dims) if dim.name == name), None)
 
 
-def name_dims(sizes_and_roles: Iterable[tuple[int, Role]]) -> tuple[Dim, ...]:
+def name_dims(sizes_and_roles: Iterable[tuple[int, AnyRole]]) -> tuple[Dim, ...]:
     """Dimensions with the letter of their role, numbered where a role has several."""
-    pairs: Sequence[tuple[int, Role]] = tuple(sizes_and_roles)
+    pairs: Sequence[tuple[int, AnyRole]] = tuple(sizes_and_roles)
     dims: list[Dim] = []
     for position, (size, role) in enumerate(pairs):
         alike = [i for i, (_, other) in enumerate(pairs) if other is role]

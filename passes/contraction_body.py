@@ -34,7 +34,7 @@ def product_sum(
     element = [_element(vector), _element(matrix), f32]
     block = Block(arg_types=element)
     with ImplicitBuilder(block):
-        product = arith.MulfOp(_extended(block.args[0]), _extended(block.args[1]))
+        product = arith.MulfOp(extended(block.args[0]), extended(block.args[1]))
         linalg.YieldOp(arith.AddfOp(block.args[2], product))
     rank = len(contraction.dims)
     accesses = (contraction.vector, contraction.matrix, contraction.result)
@@ -80,7 +80,8 @@ def cast_elements(value: SSAValue, element: AnyFloat) -> SSAValue:
     return generic.results[0]
 
 
-def _extended(arg: BlockArgument) -> SSAValue:
+def extended(arg: BlockArgument) -> SSAValue:
+    """`arg` as f32, at the implicit insertion point."""
     return arg if arg.type == f32 else arith.ExtFOp(arg, f32).result
 
 

@@ -1,6 +1,5 @@
 """Makes contractions plain to see: generic, without transposes, and without other work inside."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -17,7 +16,7 @@ from xdsl.dialects.builtin import (
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.dialects.linalg.abstract_ops import LinalgStructuredOperation
 from xdsl.dialects.linalg.attrs import IteratorType, IteratorTypeAttr
-from xdsl.ir import Attribute, Block, BlockArgument, Operation, Region, SSAValue
+from xdsl.ir import Block, BlockArgument, Operation, Region, SSAValue
 from xdsl.ir.affine import AffineDimExpr, AffineExpr, AffineMap
 from xdsl.passes import ModulePass
 from xdsl.pattern_rewriter import (
@@ -27,9 +26,10 @@ from xdsl.pattern_rewriter import (
     RewritePattern,
     op_type_rewrite_pattern,
 )
-from xdsl.utils.hints import isa
 
 from pim_opt.dialects.compat.linalg import GenericOp
+from pim_opt.passes.split_generic import inputs_behind, split_off
+from pim_opt.passes.split_mask import SplitMask
 
 PARALLEL = IteratorTypeAttr(IteratorType.PARALLEL)
 
@@ -167,9 +167,9 @@ class SplitFactor(RewritePattern):
             value = _narrowest(factor)
             if isinstance(value, BlockArgument):
                 continue
-            used = _inputs_behind(value, op.body.block)
+            used = inputs_behind(value, op.body.block)
             if used and op.body.block.args[-1] not in used:
-                _split(op, value, sorted(used, key=lambda arg: arg.index), rewriter)
+                split_off(op, value, rewriter)
                 return
 
 
@@ -193,112 +193,6 @@ def _narrowest(value: SSAValue) -> SSAValue:
     return value.owner.input if isinstance(value.owner, arith.ExtFOp) else value
 
 
-def _inputs_behind(value: SSAValue, block: Block) -> set[BlockArgument]:
-    """Arguments of `block` that `value` is computed from."""
-    found: set[BlockArgument] = set()
-    seen: set[SSAValue] = set()
-    pending = [value]
-    while pending:
-        current = pending.pop()
-        if current in seen:
-            continue
-        seen.add(current)
-        if isinstance(current, BlockArgument):
-            found |= {current} if current.block is block else set()
-        elif isinstance(current.owner, Operation) and current.owner.parent_block() is block:
-            pending += current.owner.operands
-    return found
-
-
-def _split(
-    op: linalg.GenericOp, value: SSAValue, used: Sequence[BlockArgument], rewriter: PatternRewriter
-) -> None:
-    maps = [attr.data for attr in op.indexing_maps]
-    sizes = _loop_sizes(op)
-    dims = sorted({dim for arg in used for dim in maps[arg.index].used_dims()})
-    place = {dim: AffineDimExpr(i) for i, dim in enumerate(dims)}
-    renamed = [place.get(dim, AffineDimExpr(0)) for dim in range(maps[0].num_dims)]
-    result = TensorType(value.type, [sizes[dim] for dim in dims])
-    empty = tensor.EmptyOp([], result)
-    block = Block(arg_types=[*(arg.type for arg in used), value.type])
-    copies: dict[SSAValue, SSAValue] = dict(zip(used, block.args, strict=False))
-    block.add_op(linalg.YieldOp(_copied(value, op.body.block, copies, block)))
-    factor = GenericOp(
-        [op.inputs[arg.index] for arg in used],
-        [empty.tensor],
-        Region(block),
-        [
-            *(
-                AffineMapAttr(maps[arg.index].replace_dims_and_symbols(renamed, [], len(dims), 0))
-                for arg in used
-            ),
-            AffineMapAttr(AffineMap.identity(len(dims))),
-        ],
-        [PARALLEL] * len(dims),
-        [result],
-    )
-    factor.location = op.location
-    contraction = _with_factor(op, value, factor.results[0], dims)
-    rewriter.replace(op, [empty, factor, contraction])
-
-
-def _with_factor(
-    op: linalg.GenericOp, value: SSAValue, factor: SSAValue, dims: Sequence[int]
-) -> GenericOp:
-    """The contraction that reads `factor` in place of computing `value`, less unused inputs."""
-    maps = [attr.data for attr in op.indexing_maps]
-    factor_map = AffineMap(maps[0].num_dims, 0, tuple(AffineDimExpr(dim) for dim in dims))
-    count = len(op.inputs)
-    body = op.body.block
-    block = Block(arg_types=[value.type, *(arg.type for arg in body.args)])
-    copies: dict[SSAValue, SSAValue] = dict(zip(body.args, block.args[1:], strict=True))
-    copies[value] = block.args[0]
-    terminator = cast(linalg.YieldOp, body.last_op)
-    block.add_op(linalg.YieldOp(_copied(terminator.operands[0], body, copies, block)))
-    kept = [i for i in range(count) if block.args[i + 1].uses]
-    for number in reversed(range(count)):
-        if number not in kept:
-            block.erase_arg(block.args[number + 1])
-    generic = GenericOp(
-        [factor, *(op.inputs[i] for i in kept)],
-        op.outputs,
-        Region(block),
-        [AffineMapAttr(m) for m in (factor_map, *(maps[i] for i in kept), *maps[count:])],
-        op.iterator_types,
-        op.res.types,
-    )
-    generic.location = op.location
-    return generic
-
-
-def _copied(
-    value: SSAValue, source: Block, copies: dict[SSAValue, SSAValue], target: Block
-) -> SSAValue:
-    """`value`, computed at the end of `target` by copies of the ops of `source` that it needs."""
-    if value in copies:
-        return copies[value]
-    owner = value.owner
-    if not isinstance(owner, Operation) or owner.parent_block() is not source:
-        return value
-    for operand in owner.operands:
-        _copied(operand, source, copies, target)
-    clone = owner.clone(value_mapper=copies)
-    target.add_op(clone)
-    copies.update(zip(owner.results, clone.results, strict=True))
-    return copies[value]
-
-
-def _loop_sizes(op: linalg.GenericOp) -> dict[int, int]:
-    sizes: dict[int, int] = {}
-    for value, attr in zip(op.operands, op.indexing_maps, strict=True):
-        type_: Attribute = value.type
-        if isa(type_, TensorType[Attribute]):
-            for expr, size in zip(attr.data.results, type_.get_shape(), strict=True):
-                if isinstance(expr, AffineDimExpr):
-                    sizes[expr.position] = size
-    return sizes
-
-
 class RemoveUnused(RewritePattern):
     """Fires on a generic, an empty tensor or a reshape whose results nothing reads."""
 
@@ -314,7 +208,8 @@ class LinalgNormalizePass(ModulePass):
 
     1. Named structured ops become generics.
     2. Transposes fold into the indexing maps of their readers, across collapse_shape too.
-    3. Factors that a contraction's body computes move to generics of their own before it.
+    3. Factors that a contraction's body computes move to generics of their own before it, and so
+       do masks of attention that are computed where they are added to the scores.
     """
 
     name = "linalg-normalize"
@@ -325,6 +220,7 @@ class LinalgNormalizePass(ModulePass):
             CollapseBeforeTranspose(),
             FoldTranspose(),
             SplitFactor(),
+            SplitMask(),
             RemoveUnused(),
         ]
         PatternRewriteWalker(GreedyRewritePatternApplier(patterns)).rewrite_module(op)

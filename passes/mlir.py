@@ -5,10 +5,10 @@ from io import StringIO
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.parser import Parser
 from xdsl.passes import ModulePass
 from xdsl.printer import Printer
 
+from pim_opt.dialects.compat.parser import Parser
 from pim_opt.dialects.mlir_bridge import IMPORT_PIPELINE, run_pipeline
 
 

@@ -13,12 +13,13 @@ from xdsl.dialects.builtin import (
     UnknownLoc,
 )
 from xdsl.ir import Operation
-from xdsl.parser import Parser, ParserState
+from xdsl.parser import ParserState
 from xdsl.utils.exceptions import ParseError, VerifyException
 from xdsl.utils.lexer import Input
 from xdsl.utils.mlir_lexer import MLIRTokenKind
 
 from pim_opt.dialects.compat.lexer import Lexer
+from pim_opt.dialects.compat.parser import Parser
 from pim_opt.registry import DIALECTS, resolve
 
 

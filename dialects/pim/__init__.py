@@ -8,12 +8,20 @@ a tree of loops.
 from xdsl.ir import Dialect
 
 from pim_opt.dialects.pim.attrs import ScheduleAttr, SpaceAttr
-from pim_opt.dialects.pim.kernel_ops import CombineOp, DistributeOp, KernelOp, YieldOp
+from pim_opt.dialects.pim.kernel_ops import (
+    CombineOp,
+    DistributeOp,
+    KernelOp,
+    ScaleOp,
+    SoftmaxOp,
+    YieldOp,
+)
 from pim_opt.dialects.pim.program_ops import (
     BarrierOp,
     CollectOp,
     HoldOp,
     HostCombineOp,
+    HostScaleOp,
     IssueOp,
     ProgramOp,
     RepeatOp,
@@ -31,10 +39,13 @@ Pim = Dialect(
         DistributeOp,
         HoldOp,
         HostCombineOp,
+        HostScaleOp,
         IssueOp,
         KernelOp,
         ProgramOp,
         RepeatOp,
+        ScaleOp,
+        SoftmaxOp,
         SpmdOp,
         StagingOp,
         WhenOp,
@@ -50,12 +61,15 @@ __all__ = [
     "DistributeOp",
     "HoldOp",
     "HostCombineOp",
+    "HostScaleOp",
     "IssueOp",
     "KernelOp",
     "Pim",
     "ProgramOp",
     "RepeatOp",
+    "ScaleOp",
     "ScheduleAttr",
+    "SoftmaxOp",
     "SpaceAttr",
     "SpmdOp",
     "StagingOp",

@@ -5,7 +5,7 @@ from xdsl.irdl import irdl_attr_definition
 from xdsl.parser import AttrParser
 from xdsl.printer import Printer
 
-from pim_opt.dialects.iteration import Dim, Role
+from pim_opt.dialects.iteration import ROLES, Dim
 from pim_opt.dialects.schedule import AnySchedule, ScheduleError, parse_schedule
 
 
@@ -36,11 +36,10 @@ class SpaceAttr(Data[tuple[Dim, ...]]):
 def _parse_dim(parser: AttrParser) -> Dim:
     name = parser.parse_identifier(" for a dimension")
     size = parser.parse_integer(allow_boolean=False, allow_negative=False)
-    roles = [role.value for role in Role]
-    role = parser.parse_optional_keyword_in(roles)
+    role = parser.parse_optional_keyword_in(list(ROLES))
     if role is None:
-        parser.raise_error(f"expected a role: one of {', '.join(roles)}")
-    return Dim(name, size, Role(role))
+        parser.raise_error(f"expected a role: one of {', '.join(ROLES)}")
+    return Dim(name, size, ROLES[role])
 
 
 @irdl_attr_definition

@@ -9,10 +9,14 @@ from xdsl.dialects.builtin import (
     AnyFloatConstr,
     ArrayAttr,
     DenseArrayBase,
+    FloatAttr,
+    IntegerAttr,
+    IntegerType,
     NoneAttr,
     StringAttr,
     TensorType,
     UnitAttr,
+    f64,
     i64,
 )
 from xdsl.dialects.utils import AbstractYieldOperation
@@ -302,14 +306,32 @@ class DistributeOp(IRDLOperation):
     inputs = var_operand_def(TensorType)
     output = result_def(TensorType)
 
+    stage = opt_prop_def(IntegerAttr[IntegerType])
+    """Which of the kernel's loop nests this is; the first where it is not given."""
+
     body = region_def("single_block")
 
     traits = traits_def(IsolatedFromAbove(), HasParent(KernelOp), Pure())
 
-    assembly_format = "`ins` `(` $inputs `:` type($inputs) `)` $body attr-dict `:` type($output)"
+    assembly_format = (
+        "(`stage` $stage^)? `ins` `(` $inputs `:` type($inputs) `)` $body attr-dict"
+        " `:` type($output)"
+    )
 
-    def __init__(self, inputs: Sequence[SSAValue], output_type: Attribute, body: Region) -> None:
-        super().__init__(operands=[inputs], result_types=[output_type], regions=[body])
+    def __init__(
+        self, inputs: Sequence[SSAValue], output_type: Attribute, body: Region, stage: int = 0
+    ) -> None:
+        super().__init__(
+            operands=[inputs],
+            result_types=[output_type],
+            properties={"stage": IntegerAttr(stage, i64) if stage else None},
+            regions=[body],
+        )
+
+    @property
+    def stage_number(self) -> int:
+        """Which of the kernel's loop nests this is."""
+        return 0 if self.stage is None else self.stage.value.data
 
     @property
     def kernel(self) -> KernelOp:
@@ -318,6 +340,9 @@ class DistributeOp(IRDLOperation):
     def verify_(self) -> None:
         if self.kernel.schedule is None:
             raise VerifyException("the surrounding kernel has no schedule to distribute by")
+        stages = len(self.kernel.computation.stages)
+        if not 0 <= self.stage_number < stages:
+            raise VerifyException(f"stage {self.stage_number} of a kernel that has {stages}")
         if not isinstance(self.body.block.last_op, YieldOp):
             raise VerifyException("'pim.distribute' region must end in pim.yield")
 
@@ -354,3 +379,72 @@ def plain(type_: Attribute) -> TensorType[Attribute]:
     """`type_`, a tensor type, without its layout."""
     tensor = cast(TensorType[Attribute], type_)
     return TensorType(tensor.element_type, tensor.get_shape(), NoneAttr())
+
+
+@irdl_op_definition
+class ScaleOp(IRDLOperation):
+    """The host multiplies by a constant in f32 and rounds to the element type.
+
+    %s = pim.scale %q by 1.250000e-01 : tensor<4x64xf16>
+    """
+
+    name = "pim.scale"
+
+    source = operand_def(TensorType)
+    result = result_def(TensorType)
+
+    factor = prop_def(FloatAttr)
+
+    traits = traits_def(Pure())
+
+    assembly_format = "$source `by` $factor attr-dict `:` type($source) `->` type($result)"
+
+    def __init__(self, source: SSAValue, factor: float) -> None:
+        super().__init__(
+            operands=[source],
+            result_types=[source.type],
+            properties={"factor": FloatAttr(factor, f64)},
+        )
+
+    def verify_(self) -> None:
+        if self.source.type != self.result.type:
+            raise VerifyException("the result's type is not the operand's")
+
+
+@irdl_op_definition
+class SoftmaxOp(IRDLOperation):
+    """Adds partial sums along axis 0, rounds them, and takes their softmax along another axis.
+
+    With places: the sums move from the accumulators to where the softmax works, added on the way.
+
+    %w = pim.softmax %s along 1 : tensor<4x32x512xf32> -> tensor<32x512xf16>
+    """
+
+    name = "pim.softmax"
+
+    partials = operand_def(TensorType)
+    result = result_def(TensorType)
+
+    axis = prop_def(IntegerAttr[IntegerType])
+    """Of the result."""
+
+    traits = traits_def(Pure())
+
+    assembly_format = "$partials `along` $axis attr-dict `:` type($partials) `->` type($result)"
+
+    def __init__(self, partials: SSAValue, axis: int, result_type: Attribute) -> None:
+        super().__init__(
+            operands=[partials],
+            result_types=[result_type],
+            properties={"axis": IntegerAttr(axis, i64)},
+        )
+
+    def verify_(self) -> None:
+        partials = cast(TensorType[Attribute], self.partials.type).get_shape()
+        result = self.result.type.get_shape()
+        if partials[1:] != result:
+            raise VerifyException(
+                f"partials {list(partials)} without their first axis are not {list(result)}"
+            )
+        if not 0 <= self.axis.value.data < len(result):
+            raise VerifyException(f"axis {self.axis.value.data} of {len(result)}")

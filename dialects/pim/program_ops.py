@@ -10,6 +10,7 @@ from typing import cast
 
 from xdsl.dialects.builtin import (
     AffineMapAttr,
+    FloatAttr,
     IndexType,
     IntegerAttr,
     MemRefType,
@@ -361,6 +362,27 @@ class HostCombineOp(IRDLOperation):
             raise VerifyException(
                 f"partials {list(partials)} without their first axis are not {list(result)}"
             )
+
+
+@irdl_op_definition
+class HostScaleOp(IRDLOperation):
+    """The host multiplies what host memory holds by a constant, in f32, and rounds it again.
+
+    pim.host_scale %q by 1.250000e-01 : memref<4x64xf16>
+    """
+
+    name = "pim.host_scale"
+
+    buffer = operand_def(MemRefType)
+
+    factor = prop_def(FloatAttr)
+
+    traits = traits_def(MemoryReadEffect(), MemoryWriteEffect())
+
+    assembly_format = "$buffer `by` $factor attr-dict `:` type($buffer)"
+
+    def __init__(self, buffer: SSAValue, factor: FloatAttr) -> None:
+        super().__init__(operands=[buffer], properties={"factor": factor})
 
 
 def counted_region() -> tuple[Region, Block]:

@@ -5,16 +5,18 @@ A test that fails on stock xDSL's side says that a repair has become needless.
 
 from collections.abc import Callable
 from io import StringIO
+from math import inf
 
 import pytest
 from xdsl.context import Context
 from xdsl.dialects import get_all_dialects
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import AnyFloat, DenseIntOrFPElementsAttr, IntegerType, ModuleOp
 from xdsl.dialects.linalg import Linalg as StockLinalg
 from xdsl.ir import Operation
 from xdsl.parser import Parser
 from xdsl.printer import Printer
 from xdsl.utils.exceptions import ParseError, VerifyException
+from xdsl.utils.hints import isa
 
 from pim_opt.dialects.compat.linalg import Linalg
 from pim_opt.parsing import make_context, parse_module
@@ -158,3 +160,30 @@ def test_every_op_of_ours_is_stock_or_accounted_for() -> None:
         "linalg.reduce",
     }
     assert set(ours) - set(stock) == set(MISSING)
+
+
+INFINITIES = """
+%a = arith.constant dense<0xFF800000> : tensor<2xf32>
+%b = arith.constant dense<[0xFC00, 0x3C00]> : tensor<2xf16>
+%c = arith.constant dense<[0xFF80, 0x3F80]> : tensor<2xbf16>
+%d = arith.constant dense<0x7F> : tensor<2xi8>
+"""
+
+
+def dense_values(module: ModuleOp) -> list[list[object]]:
+    constants = (op.properties["value"] for op in module.walk() if op.name == "arith.constant")
+    return [list(value.get_values()) for value in constants
+            if isa(value, DenseIntOrFPElementsAttr[AnyFloat | IntegerType])]  # fmt: skip
+
+
+def test_bits_of_floats_in_dense_literals() -> None:
+    assert dense_values(stock_module(INFINITIES))[0] == [4286578688, 4286578688]
+    expected = [[-inf, -inf], [-inf, 1], [-inf, 1], [127, 127]]
+    module = our_module(INFINITIES)
+    assert dense_values(module) == expected
+    assert dense_values(our_module(str(module))) == expected
+
+
+def test_float_with_too_many_bits() -> None:
+    with pytest.raises(ParseError, match="0x10000 has more bits than f16"):
+        our_module("%a = arith.constant dense<0x10000> : tensor<2xf16>")

@@ -11,6 +11,7 @@ from pim_opt.cost.contraction import estimate
 from pim_opt.cost.mapping import Mapping
 from pim_opt.devices import load_device
 from pim_opt.dialects.iteration import Access, Contraction, Role, name_dims
+from pim_opt.dialects.schedule import one_nest
 from pim_opt.tune import contraction_tuner
 from pim_opt.tune.contraction_tuner import INDIFFERENCE, tune_contraction
 from pim_opt.tune.objectives import OBJECTIVES, Objective, combined
@@ -42,7 +43,7 @@ def test_the_search_prices_as_the_model_does(h: int, n: int, k: int, objective: 
     result = tune_contraction(batched_gemv(h, n, k), device, LANES, keep=5, objective=objective)
     assert result.candidates
     for candidate in result.candidates:
-        mapping = Mapping(batched_gemv(h, n, k), candidate.schedule, device, LANES)
+        mapping = Mapping(batched_gemv(h, n, k), one_nest(candidate.schedule), device, LANES)
         model = estimate(mapping)
         assert candidate.cycles == pytest.approx(model.cycles)
         wanted = combined(objective, model.cycles, model.energy_pj)
@@ -63,7 +64,7 @@ def test_shared_matrices_are_priced_as_the_model_does(
     kernel, device = shared_matrix(h, m, n, k), load_device("attacc")
     result = tune_contraction(kernel, device, LANES, keep=5, objective=objective)
     for candidate in result.candidates:
-        model = estimate(Mapping(kernel, candidate.schedule, device, LANES))
+        model = estimate(Mapping(kernel, one_nest(candidate.schedule), device, LANES))
         assert candidate.cycles == pytest.approx(model.cycles)
         wanted = combined(objective, model.cycles, model.energy_pj)
         assert candidate.score == pytest.approx(wanted, rel=1e-6, abs=0.01)

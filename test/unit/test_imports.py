@@ -21,7 +21,10 @@ MAY_IMPORT = {
     "pim_opt": {"dialects", "devices", "cost", "sim", "tune", "passes"},
 }
 
-MATHEMATICS = ["dialects/iteration.py", "dialects/placement.py", "dialects/schedule.py"]
+MATHEMATICS = [
+    f"dialects/{name}.py"
+    for name in ("attention", "iteration", "loop_digits", "placement", "schedule")
+]
 
 
 def imported(path: Path) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pim_opt.dialects.schedule import parse_schedule
+from pim_opt.dialects.schedule import parse_nest
 from pim_opt.validation import Kernel, compare
 
 
@@ -20,7 +20,7 @@ def test_loads_pass_what_waits_where_the_controller_reorders(
 ) -> None:
     kernel = Kernel("attacc-ref", "gemv", shape)
     ahead, after = (
-        compare(kernel, parse_schedule(f"{spread}, lane 16; order k x; {x}; y: sum({moved})"))
+        compare(kernel, parse_nest(f"{spread}, lane 16; order k x; {x}; y: sum({moved})"))
         for x in ("x: direct, double", "x: direct")
     )
     assert after.cycles - ahead.cycles == after.predicted - ahead.predicted > 0

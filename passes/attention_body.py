@@ -1,0 +1,151 @@
+"""Builds attention as plain linalg on tensors: what the body of a kernel computes."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from math import inf
+
+from xdsl.builder import ImplicitBuilder
+from xdsl.dialects import arith, math, tensor
+from xdsl.dialects.builtin import AnyFloat, FloatAttr, TensorType, f32
+from xdsl.dialects.linalg import ops as linalg
+from xdsl.dialects.linalg.attrs import IteratorType, IteratorTypeAttr
+from xdsl.ir import Block, Operation, Region, SSAValue
+
+from pim_opt.dialects.attention import Attention
+from pim_opt.dialects.iteration import Access, AttentionRole
+from pim_opt.dialects.pim.kernel_ops import access_map
+from pim_opt.passes.contraction_body import cast_elements, extended
+from pim_opt.passes.kernel_access import element_of
+
+LOWEST = -3.4028234663852886e38
+"""The least finite f32."""
+
+Read = tuple[SSAValue, Access]
+"""A tensor and how it is indexed."""
+
+
+def attention_body(
+    attention: Attention,
+    operands: Sequence[SSAValue],
+    scale: float,
+    guarded: bool,
+    element: AnyFloat,
+) -> SSAValue:
+    """Attention in f32 with the maximum subtracted, rounded to `element` once, at its end.
+
+    It is built at the implicit insertion point.
+
+    Args:
+        attention: the mathematics.
+        operands: query, key, value and, if there is one, mask, in the shapes of its accesses.
+        scale: factor of the scores.
+        guarded: give 0, not NaN, where all scores are minus infinity.
+        element: of the result.
+
+    Returns:
+        A tensor in the shape of the result's access.
+    """
+    query, key, value, *masks = operands
+    points = attention.scores
+    rows = Access(attention.with_role(AttentionRole.HEAD, AttentionRole.GROUP))
+    masks = [(mask, attention.mask) for mask in masks if attention.mask is not None]
+
+    def build(reads: Sequence[Read], result: Access, initial: float | None, body: _Body) -> Read:
+        return _generic(attention, reads, result, initial, body), result
+
+    products = build([(query, attention.query), (key, attention.key)], points, 0.0, _product_sum)
+    scores = build([products, *masks], points, None, partial(_scaled, scale))
+    # Where all scores are minus infinity, a finite maximum makes the exponentials 0 and not NaN.
+    maxima = build([scores], rows, LOWEST if guarded else -inf, _larger)
+    exponentials = build([scores, maxima], points, None, _exponential)
+    sums = build([exponentials], rows, 0.0, _sum)
+    weights = build([exponentials, sums], points, None, _guarded_quotient if guarded else _quotient)
+    context, _ = build([weights, (value, attention.value)], attention.result, 0.0, _product_sum)
+    return cast_elements(context, element)
+
+
+_Body = Callable[[Sequence[SSAValue]], Operation]
+"""Makes the scalar of a point from those of the operands and the result so far, all f32."""
+
+
+def _product_sum(values: Sequence[SSAValue]) -> Operation:
+    left, right, total = values
+    return arith.AddfOp(total, arith.MulfOp(left, right))
+
+
+def _scaled(scale: float, values: Sequence[SSAValue]) -> Operation:
+    score, *mask, _ = values
+    scaled = arith.MulfOp(score, _constant(scale))
+    return arith.AddfOp(scaled, mask[0]) if mask else scaled
+
+
+def _larger(values: Sequence[SSAValue]) -> Operation:
+    score, maximum = values
+    return arith.MaximumfOp(score, maximum)
+
+
+def _exponential(values: Sequence[SSAValue]) -> Operation:
+    score, maximum, _ = values
+    return math.ExpOp(arith.SubfOp(score, maximum).result)
+
+
+def _sum(values: Sequence[SSAValue]) -> Operation:
+    summand, total = values
+    return arith.AddfOp(total, summand)
+
+
+def _quotient(values: Sequence[SSAValue]) -> Operation:
+    exponential, total, _ = values
+    return arith.DivfOp(exponential, total)
+
+
+def _guarded_quotient(values: Sequence[SSAValue]) -> Operation:
+    """The largest score adds 1 to the sum, so that only a row of zeros has a lesser one."""
+    exponential, total, _ = values
+    return arith.DivfOp(exponential, arith.MaximumfOp(total, _constant(1.0)))
+
+
+def _constant(number: float) -> SSAValue:
+    return arith.ConstantOp(FloatAttr(number, f32)).result
+
+
+def _generic(
+    attention: Attention,
+    reads: Sequence[Read],
+    result: Access,
+    initial: float | None,
+    body: _Body,
+) -> SSAValue:
+    """A linalg.generic over the loops that its operands have; those that the result lacks reduce.
+
+    `initial` is what every element of the result starts from, if that matters.
+    """
+    type_ = TensorType(f32, attention.shape(result))
+    start = tensor.EmptyOp([], type_).tensor
+    if initial is not None:
+        start = linalg.FillOp([_constant(initial)], [start], [type_]).results[0]
+    accesses = [*(access for _, access in reads), result]
+    loops = sorted({dim for access in accesses for dim in access.dims})
+    number = {dim: i for i, dim in enumerate(loops)}
+    values = [value for value, _ in reads]
+    block = Block(arg_types=[*(element_of(value) for value in values), f32])
+    with ImplicitBuilder(block):
+        linalg.YieldOp(body([extended(arg) for arg in block.args]))
+    kinds = [
+        IteratorType.PARALLEL if dim in result.dims else IteratorType.REDUCTION for dim in loops
+    ]
+    generic = linalg.GenericOp(
+        values,
+        [start],
+        Region(block),
+        [
+            access_map(
+                Access(tuple(None if dim is None else number[dim] for dim in access.axes)),
+                len(loops),
+            )
+            for access in accesses
+        ],
+        [IteratorTypeAttr(kind) for kind in kinds],
+        [type_],
+    )
+    return generic.results[0]
