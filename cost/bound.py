@@ -42,11 +42,11 @@ def contraction_bound(kernel: Contraction, device: Device, column_elements: int)
     elements = prod(kernel.shape(kernel.matrix))
     rounds, columns = -(-products // cores), -(-elements // (column_elements * cores))
     found = [m for m in (modes.tree, modes.broadcast) if m is not None]
-    bounds = [_bound(rounds, columns, device, mode) for mode in found]
+    bounds = [mode_bound(rounds, columns, device, mode) for mode in found]
     return min(bounds, key=lambda bound: bound.cycles)
 
 
-def _bound(rounds: int, columns: int, device: Device, mode: ContractionMode) -> Bound:
+def mode_bound(rounds: int, columns: int, device: Device, mode: ContractionMode) -> Bound:
     """The bound of a core's `rounds` of multiplications of `columns` of the matrix."""
     t = nest_timings(device, mode)
     multiply = rounds * t.multiply

@@ -120,12 +120,12 @@ def leaves_row_open(writes: TransferLoops, columns: int) -> bool:
 
 def _first_row(mapping: Mapping, accesses: HostAccesses) -> FirstRow:
     """When the first row of multiplications can open."""
-    if _finds_row_open(mapping, accesses):
+    if finds_row_open(mapping, accesses):
         return ROW_IS_OPEN
     return accesses.first_row(mapping.mode)
 
 
-def _finds_row_open(mapping: Mapping, accesses: HostAccesses) -> bool:
+def finds_row_open(mapping: Mapping, accesses: HostAccesses) -> bool:
     if not accesses.moves_matrix:
         return False
     writes = writes_of(mapping)
@@ -209,7 +209,7 @@ def estimate(mapping: Mapping, origins: Origins = USUAL) -> Estimate:
     )
 
 
-def _sizes_by_group(mapping: Mapping) -> Counter[tuple[int, ...]]:
+def sizes_by_group(mapping: Mapping) -> Counter[tuple[int, ...]]:
     """What each group has of every dimension, counted from its own first index; no empty groups."""
     found: Counter[tuple[int, ...]] = Counter()
     digits = [d for d in mapping.digits if d.piece.target == mapping.group_target]
@@ -227,7 +227,7 @@ def _sizes_by_group(mapping: Mapping) -> Counter[tuple[int, ...]]:
 
 def _commands(mapping: Mapping, origins: Origins) -> dict[str, int]:
     loops = loops_of(mapping)
-    groups = _sizes_by_group(mapping).items()
+    groups = sizes_by_group(mapping).items()
 
     def on_all_groups(depth: int) -> int:
         return sum(
@@ -256,11 +256,11 @@ def _activations(mapping: Mapping, origins: Origins) -> dict[str, int]:
     opener, _ = device.row_commands(device.commands[mapping.mode.multiply].spans)
     rows = sum(
         number * rows_opened(loops, np.array(sizes, np.int64), in_matrix, device.columns)
-        for sizes, number in _sizes_by_group(mapping).items()
+        for sizes, number in sizes_by_group(mapping).items()
     )
     accesses = accesses_of(mapping, origins)
-    if _finds_row_open(mapping, accesses):
-        rows -= _sizes_by_group(mapping).total()
+    if finds_row_open(mapping, accesses):
+        rows -= sizes_by_group(mapping).total()
     activations = Counter({opener: rows})
     activations.update(_host_work(mapping, origins)[1])
     if accesses.moves_matrix:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
+from typing import Protocol
 
 from pim_opt.cost.bulk import cycles_of, read_in_bulk, written_in_bulk
 from pim_opt.cost.nest import FirstRow, Ints
@@ -19,7 +20,7 @@ from pim_opt.cost.timings import (
 from pim_opt.cost.transfers import TransferLoops
 from pim_opt.devices import Device
 from pim_opt.devices.model import ContractionMode
-from pim_opt.dialects.iteration import Access, Contraction
+from pim_opt.dialects.iteration import Access
 
 
 def host_columns(columns: int, device: Device, group: int = 0) -> int:
@@ -34,15 +35,27 @@ def host_columns(columns: int, device: Device, group: int = 0) -> int:
     return turns * weight + min(max(rest - group * weight, 0), weight)
 
 
+class Outside(Protocol):
+    """What the host sees of a kernel; a Contraction is one."""
+
+    @property
+    def vector(self) -> Access: ...
+    @property
+    def matrix(self) -> Access: ...
+    @property
+    def result(self) -> Access: ...
+    def shape(self, access: Access) -> tuple[int, ...]: ...
+
+
 @dataclass(frozen=True)
 class HostAccesses:
-    """What the host does around a contraction, its streamed tensors in host layout.
+    """What the host does around a kernel, its streamed tensors in host layout.
 
     It reads the vector, then reads a matrix that must move and writes it to its place, a barrier
     behind each of these; and it writes the result.
     """
 
-    kernel: Contraction
+    kernel: Outside
     device: Device
     lanes: int
     """Elements in one DRAM column."""

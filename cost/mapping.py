@@ -47,6 +47,8 @@ class Mapping:
     device: Device
     column_elements: int
     """Elements of the kernel's type in one DRAM column: the lanes."""
+    given_mode: ContractionMode | None = None
+    """The commands, where they are not those of contractions by themselves."""
 
     def __post_init__(self) -> None:
         check_covers(self.schedule, self.kernel)
@@ -76,6 +78,8 @@ class Mapping:
     @cached_property
     def mode(self) -> ContractionMode:
         """The device's commands for this use of the lanes."""
+        if self.given_mode is not None:
+            return self.given_mode
         modes = self.device.kernels.contraction
         mode = None
         if modes is not None:

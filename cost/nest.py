@@ -236,7 +236,7 @@ def row_ends(
 
 
 @compiled
-def _stall(pause: float, commands: float, free: bool, row: bool, t: NestTimings) -> float:
+def stall(pause: float, commands: float, free: bool, row: bool, t: NestTimings) -> float:
     """Cycles that a boundary adds to the interval of multiplications.
 
     Args:
@@ -270,8 +270,8 @@ def _stalls(
     number: int, ends: float, pause: float, commands: float, free: bool, t: NestTimings
 ) -> Stalls:
     """What `number` boundaries add, `ends` of which are ends of rows."""
-    plain = _stall(pause, commands, free, False, t)
-    return Stalls(number * plain, ends * (_stall(pause, commands, free, True, t) - plain), ends)
+    plain = stall(pause, commands, free, False, t)
+    return Stalls(number * plain, ends * (stall(pause, commands, free, True, t) - plain), ends)
 
 
 class Overlap(NamedTuple):
@@ -323,7 +323,7 @@ def _rest(number: float, pause: float, counts: NestCounts, total: float, t: Nest
 
 
 @compiled
-def _load_pause(traffic: Traffic, t: NestTimings) -> float:
+def load_pause(traffic: Traffic, t: NestTimings) -> float:
     """Cycles from the first command of a load to the multiplication after it.
 
     That one needs the first column, later ones those behind it.
@@ -340,7 +340,7 @@ def _rows_alone(left: float, counts: NestCounts, t: NestTimings) -> float:
     """Stalls at rows that end between two multiplications with nothing else to wait for."""
     in_row = counts.multiplications / counts.rows
     short = t.active - t.open - (in_row - 1) * t.multiply - t.close
-    return max(left, 0.0) * _stall(0.0, 0.0, True, True, t) + (counts.rows - 1) * max(short, 0.0)
+    return max(left, 0.0) * stall(0.0, 0.0, True, True, t) + (counts.rows - 1) * max(short, 0.0)
 
 
 @compiled
@@ -369,7 +369,7 @@ class FirstRow(NamedTuple):
 
 
 @compiled
-def _first_multiplication(traffic: Traffic, row: FirstRow, t: NestTimings) -> float:
+def first_multiplication(traffic: Traffic, row: FirstRow, t: NestTimings) -> float:
     """Cycles by which the first multiplication waits for its row longer than for its operand."""
     whole = passes_cycles(traffic.load, traffic.load_columns)
     commands = traffic.load_columns * traffic.load.places
@@ -378,7 +378,7 @@ def _first_multiplication(traffic: Traffic, row: FirstRow, t: NestTimings) -> fl
         begin = max(begin, whole + 1)
     elif commands > t.window:
         begin = max(begin, whole * (commands - t.window) / commands)
-    return max(begin + row.takes - _load_pause(traffic, t), 0.0)
+    return max(begin + row.takes - load_pause(traffic, t), 0.0)
 
 
 class Boundaries(NamedTuple):
@@ -426,7 +426,7 @@ def _boundaries(
         per_round,
         moves,
         loads,
-        _load_pause(traffic, t),
+        load_pause(traffic, t),
         passes_cycles(traffic.move, traffic.move_columns),
         max(t.drain, traffic.turns.move_move - t.resume - run),
         row_ends(loops, in_matrix, depths[1], moves - joint, rows, columns),
@@ -549,7 +549,7 @@ def nest_cycles(
     joint = _joint_stalls(b, traffic, t)
     alone = counts.rows - 1 - move.ends - load.ends - joint.ends
     later = move.rows + load.rows + joint.rows + _rows_alone(alone, counts, t)
-    first = _first_multiplication(traffic, first_row, t)
+    first = first_multiplication(traffic, first_row, t)
     rows = first + later
     loads = load.wait + joint.wait
     if double and counts.chunks > 1:

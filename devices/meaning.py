@@ -10,13 +10,15 @@ Expressions have numbers, + - *, and the functions
     lanes_sum(e)    the sum of all lanes
     over(level, e)  the sum over the members of a level that the command spans
     maximum(a, b)   the larger, lane by lane
-    softmax(a, n)   softmax of the first n elements
+    softmax(r[t], n, l)
+                    softmax of the first n elements in the l entries of register r from t on, and 0
+                    for the others; only as a whole, assigned to these entries: r[t] = softmax(..)
 """
 
 import ast
 from dataclasses import dataclass
 
-FUNCTIONS = {"lanes_sum": 1, "over": 2, "maximum": 2, "softmax": 2}
+FUNCTIONS = {"lanes_sum": 1, "over": 2, "maximum": 2, "softmax": 3}
 """Functions of expressions and how many arguments they take."""
 
 _OPERATORS: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*"}
@@ -75,6 +77,12 @@ class Meaning:
     """The statements of a command, in order."""
 
     assigns: tuple[Assign, ...]
+
+    @property
+    def takes_softmax(self) -> bool:
+        """Whether it acts on a run of entries, and not only on those that it names."""
+        values = [assign.value for assign in self.assigns]
+        return any(isinstance(value, Call) and value.name == "softmax" for value in values)
 
     def references(self) -> tuple[Ref, ...]:
         """Every name with its indices, targets first."""

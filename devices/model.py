@@ -119,11 +119,40 @@ class ContractionKernels(_Struct, frozen=True):
     broadcast: ContractionMode | None = None
 
 
+class SoftmaxPasses(_Struct, frozen=True):
+    """A softmax unit takes a row in passes: one command for each but the last."""
+
+    command: str
+    elements: int
+    """Of the row that one pass takes in."""
+
+
+class AttentionKernels(_Struct, frozen=True):
+    """Attention without the host in between: scores, softmax, context.
+
+    Scores move to a buffer of the group, where the softmax works, and go from there to the buffers
+    of the cores as the operand of the context.
+    """
+
+    hand_mapping: dict[str, tuple[str, ...]]
+    """The authors' mapping: levels that carry the dimensions of a role, in order."""
+    score: ContractionMode
+    """Its lanes hold summands of one score; its moves go to `buffer`."""
+    context: ContractionMode
+    """Its lanes hold outputs; its loads come from `buffer`."""
+    buffer: str
+    """Register file of the group that holds scores and weights."""
+    softmax: str
+    """The command that turns a row of scores into weights: first entry, elements, entries."""
+    softmax_passes: SoftmaxPasses | None = None
+
+
 class Kernels(_Struct, frozen=True):
     """Which commands run which class of kernel; a class that is absent stays on the host."""
 
     host: HostCommands
     contraction: ContractionKernels | None = None
+    attention: AttentionKernels | None = None
 
 
 class WriteDrain(_Struct, frozen=True):

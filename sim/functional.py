@@ -17,6 +17,7 @@ from pim_opt.dialects.pim import (
     CollectOp,
     HoldOp,
     HostCombineOp,
+    HostScaleOp,
     ProgramOp,
     StagingOp,
     YieldOp,
@@ -72,6 +73,10 @@ class _Run:
                 total = partials.astype(np.float32).sum(axis=0)
                 self.memories[item.result][...] = total.astype(partials.dtype)
                 self.host_additions += partials.size - total.size
+            case HostScaleOp():
+                memory = self.memories[item.buffer]
+                scaled = memory.astype(np.float32) * np.float32(item.factor.value.data)
+                memory[...] = scaled.astype(memory.dtype)
             case BarrierOp():
                 self.barriers += 1
             case CollectOp():

@@ -251,6 +251,8 @@ def _sets(assign: Assign, name: str) -> bool:
 
 def _entry(device: Device, command: str, meaning: Meaning, name: str) -> int | None:
     """The operand that is the entry in all places where the meaning names a register."""
+    if meaning.takes_softmax:
+        return None  # A row of entries: all of the file, for simplicity.
     found = {indices[:1] for indices in _indices(meaning, name)}
     if len(found) != 1 or found == {()}:
         return None

@@ -15,6 +15,7 @@ from xdsl.dialects.builtin import TensorType
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from pim_opt.cost.mapping import Mapping
+from pim_opt.cost.nests import bound_nests
 from pim_opt.devices import load_device
 from pim_opt.dialects.diagnostics import DiagnosticError
 from pim_opt.dialects.iteration import Access
@@ -26,12 +27,19 @@ from pim_opt.dialects.layout import (
     UnbindOp,
     layout_of,
 )
-from pim_opt.dialects.pim import CombineOp, DistributeOp, KernelOp, ProgramOp, YieldOp
-from pim_opt.dialects.schedule import one_nest
+from pim_opt.dialects.pim import (
+    CombineOp,
+    DistributeOp,
+    KernelOp,
+    ProgramOp,
+    ScaleOp,
+    SoftmaxOp,
+    YieldOp,
+)
 from pim_opt.sim.element_types import dtype_of
 from pim_opt.sim.evaluate import Environment, Evaluator, Handler, Value
 from pim_opt.sim.functional import Execution, run_program
-from pim_opt.sim.machine import SimulationError
+from pim_opt.sim.machine import SimulationError, softmax
 from pim_opt.sim.placed_tensor import PlacedTensor, store
 
 Array = NDArray[Any]
@@ -54,6 +62,8 @@ class PimLevels:
             KernelOp.name: self._kernel,
             DistributeOp.name: _distribute,
             CombineOp.name: _combine,
+            ScaleOp.name: _scale,
+            SoftmaxOp.name: _softmax,
             BindOp.name: _change_layout,
             RequireOp.name: _change_layout,
             RearrangeOp.name: _change_layout,
@@ -103,9 +113,26 @@ def _combine(evaluator: Evaluator, op: Operation, env: Environment) -> Sequence[
     return [_laid_out(total.astype(dtype_of(str(type_.element_type))), op.results[0])]
 
 
+def _scale(evaluator: Evaluator, op: Operation, env: Environment) -> Sequence[Value]:
+    scale = cast(ScaleOp, op)
+    source = _logical(env[scale.source])
+    scaled = source.astype(np.float32) * np.float32(scale.factor.value.data)
+    return [_laid_out(scaled.astype(source.dtype), scale.result)]
+
+
+def _softmax(evaluator: Evaluator, op: Operation, env: Environment) -> Sequence[Value]:
+    taken = cast(SoftmaxOp, op)
+    dtype = dtype_of(str(taken.result.type.element_type))
+    partials = _logical(env[taken.partials])
+    # Scores are rounded where they gather, as everything is that moves.
+    scores = partials.astype(np.float32).sum(axis=0).astype(dtype).astype(np.float32)
+    weights = softmax(scores, axis=taken.axis.value.data)
+    return [_laid_out(weights.astype(dtype), taken.result)]
+
+
 def _distribute(evaluator: Evaluator, op: Operation, env: Environment) -> Sequence[Value]:
     distribution = cast(DistributeOp, op)
-    mapping = _mapping(distribution.kernel)
+    mapping = _mapping(distribution)
     kernel = mapping.kernel
     arrays = [_logical(env[value]) for value in distribution.inputs]
     tiles = [
@@ -119,12 +146,15 @@ def _distribute(evaluator: Evaluator, op: Operation, env: Environment) -> Sequen
     return [_laid_out(whole, distribution.output)]
 
 
-def _mapping(kernel: KernelOp) -> Mapping:
+def _mapping(distribution: DistributeOp) -> Mapping:
+    """The loop nest of a distribution, bound to its device."""
+    kernel = distribution.kernel
     assert kernel.schedule is not None, "the verifier of pim.distribute has seen to it"
     device = load_device(kernel.device.data)
     element = cast(TensorType[Attribute], kernel.inputs[0].type).element_type
     lanes = device.column_elements(str(element))
-    return Mapping(kernel.contraction, one_nest(kernel.schedule.data), device, lanes)
+    nests = bound_nests(kernel.computation, kernel.schedule.data, device, lanes)
+    return nests[distribution.stage_number]
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,13 @@ class RegisterFile:
         self.valid = np.full((device.groups, units, register.entries), reset)
 
 
+def softmax(scores: Floats, axis: int = -1) -> Floats:
+    """Softmax along `axis`, the maximum subtracted first: shape and type as given."""
+    with np.errstate(all="ignore"):
+        exponentials = np.exp(scores - scores.max(axis=axis, keepdims=True))
+        return np.asarray(exponentials / exponentials.sum(axis=axis, keepdims=True), scores.dtype)
+
+
 @dataclass(frozen=True)
 class _Action:
     """A run under way: the arrays that the evaluation of its meaning needs."""
@@ -219,6 +226,9 @@ class Machine:
     # Meanings
 
     def _assign(self, name: str, assign: Assign, action: _Action) -> None:
+        if isinstance(assign.value, Call) and assign.value.name == "softmax":
+            self._softmax(name, assign, assign.value, action)
+            return
         value = self._evaluate(name, assign.value, action)
         target = assign.target
         if target.name == "column":
@@ -255,7 +265,7 @@ class Machine:
                 b = self._evaluate(name, right, action)
                 return Value(np.maximum(a.lanes, b.lanes), a.valid & b.valid)
             case Call(function, _):
-                raise SimulationError(f"{name} uses {function}, which the simulator cannot execute")
+                raise SimulationError(f"{name} uses {function} inside an expression")
 
     def _sum_over(self, level: str, value: Value, action: _Action) -> Value:
         levels = [lv for lv in self.device.core_levels if lv.name in action.command.spans]
@@ -296,6 +306,44 @@ class Machine:
         action.staging[action.elements[present]] = lanes[present].astype(action.staging.dtype)
 
     # Registers
+
+    def _softmax(self, name: str, assign: Assign, call: Call, action: _Action) -> None:
+        """Rows of scores to weights, in place; the maximum is subtracted first."""
+        row, count, length = call.args
+        if (
+            not isinstance(row, Ref)
+            or row != assign.target
+            or not isinstance(count, Ref)
+            or not isinstance(length, Ref)
+        ):
+            raise SimulationError(f"{name} takes a softmax of other entries than it sets")
+        operands = [
+            action.operands[operand][:, 0] for operand in (row.indices[0], count.name, length.name)
+        ]
+        units = self._unit(self.registers[row.name], action)[:, 0]
+        for group, unit, first, elements, entries in zip(
+            action.groups[:, 0], units, *operands, strict=True
+        ):
+            place = (int(group), int(unit), slice(int(first), int(first + entries)))
+            self._check_range(name, f"entry of {row.name}", np.array([first, first + entries - 1]),
+                              self.registers[row.name].register.entries)  # fmt: skip
+            self._softmax_row(name, row.name, place, int(elements), action.element)
+
+    def _softmax_row(
+        self, name: str, register: str, place: tuple[int, int, slice], elements: int, element: str
+    ) -> None:
+        """The first `elements` of the entries at `place` to weights, the others to 0."""
+        file = self.registers[register]
+        scores, lanes = file.values[place].reshape(-1), file.register.lanes
+        if not 1 <= elements <= len(scores):
+            raise SimulationError(f"{name} takes {elements} of {len(scores)} elements")
+        if not file.valid[place][: -(-elements // lanes)].all():
+            raise SimulationError(f"{name} takes scores that no command has written")
+        weights = np.zeros_like(scores)
+        weights[:elements] = softmax(scores[:elements])
+        stored = element if file.register.element == "column" else file.register.element
+        file.values[place] = rounded(weights, stored).reshape(-1, lanes)
+        file.valid[place] = True
 
     def _unit(self, file: RegisterFile, action: _Action) -> Ints:
         """Which unit's register each core uses, shape (n, cores, or 1 where all use the same)."""

@@ -14,7 +14,8 @@ from xdsl.ir import Attribute
 
 from pim_opt.cost.mapping import Mapping
 from pim_opt.devices import load_device
-from pim_opt.dialects.iteration import Access, Contraction, Role
+from pim_opt.dialects.attention import Attention
+from pim_opt.dialects.iteration import Access, AttentionRole, Contraction, Role
 from pim_opt.dialects.pim import KernelOp
 from pim_opt.dialects.schedule import one_nest
 from pim_opt.sim.element_types import unit_roundoff
@@ -46,10 +47,75 @@ def exact_contraction(contraction: Contraction, vector: Array, matrix: Array) ->
 def kernel_bound(kernel: KernelOp, inputs: Sequence[Array]) -> tuple[Doubles, Doubles]:
     """The exact result of a kernel on `inputs`, and how far the device's may be from it.
 
-    Where all inputs are integers and no sum of magnitudes exceeds what the element type holds
-    exactly, no step rounds, and the bound is 0.
+    Where all inputs of a contraction are integers and no sum of magnitudes exceeds what the element
+    type holds exactly, no step rounds, and the bound is 0.
     """
-    contraction = kernel.contraction
+    match kernel.computation:
+        case Contraction() as contraction:
+            return _contraction_bound(kernel, contraction, inputs)
+        case Attention() as attention:
+            unit = unit_roundoff(str(kernel.outputs[0].type.element_type))
+            return attention_bound(attention, inputs, unit)
+        case other:
+            raise NotImplementedError(f"no rounding bound for kernels of class {other.kind}")
+
+
+def source_bound(kernel: KernelOp, inputs: Sequence[Array]) -> Doubles:
+    """How far the source's own arithmetic, which a kernel replaces, may be from exact."""
+    match kernel.computation:
+        case Contraction() as contraction:
+            return _source_contraction_bound(kernel, contraction, inputs)
+        case Attention() as attention:
+            rounds = kernel.narrowed is not None or kernel.source_accumulator is not None
+            narrowest = kernel.source_accumulator or kernel.outputs[0].type.element_type
+            unit = unit_roundoff(str(narrowest) if rounds else "f32")
+            return attention_bound(attention, inputs, unit)[1]
+        case other:
+            raise NotImplementedError(f"no rounding bound for kernels of class {other.kind}")
+
+
+def attention_bound(
+    attention: Attention, inputs: Sequence[Array], unit: float
+) -> tuple[Doubles, Doubles]:
+    """Attention in f64, and how far one that rounds to `unit` between its steps may be from it.
+
+    The query is rounded when it is scaled, scores when they gather, weights when they are made,
+    partial sums of the context when they move and the result at its end; sums are in f32. An error
+    of at most d in the scores of a row changes its weights by a factor of at most exp(2 d).
+    """
+    query, key, value = (np.asarray(array, np.float64) for array in inputs)
+    score, context = attention.score, attention.context
+    sum_unit = unit_roundoff("f32")
+
+    def sums(terms: int) -> float:
+        return 2 * unit + terms * sum_unit
+
+    scaled = query * attention.scale
+    logits = exact_contraction(score, scaled, key)
+    logit_error = unit * np.abs(logits) + SMALLEST_STEP
+    magnitude = exact_contraction(score, np.abs(scaled) + SMALLEST_STEP, np.abs(key))
+    logit_error += sums(score.extent(Role.REDUCTION)) * magnitude
+    axis = _length_axis(attention)
+    exponentials = np.exp(logits - logits.max(axis=axis, keepdims=True))
+    weights = exponentials / exponentials.sum(axis=axis, keepdims=True)
+    spread = np.expm1(2 * np.minimum(logit_error.max(axis=axis, keepdims=True), 300.0))
+    terms = context.extent(Role.REDUCTION)
+    weight_error = weights * (spread + unit + terms * sum_unit + 4 * sum_unit) + SMALLEST_STEP
+    exact = exact_contraction(context, weights, value)
+    largest = np.abs(value).max(initial=0.0)
+    bound = np.minimum(exact_contraction(context, weight_error, np.abs(value)), 2 * largest)
+    bound += sums(terms) * exact_contraction(context, weights, np.abs(value))
+    return exact, (bound + unit * np.abs(exact) + SMALLEST_STEP) * (1 + 2 * unit)
+
+
+def _length_axis(attention: Attention) -> tuple[int, ...]:
+    lengths = attention.with_role(AttentionRole.LENGTH)
+    return tuple(i for i, dim in enumerate(attention.scores.axes) if dim in lengths)
+
+
+def _contraction_bound(
+    kernel: KernelOp, contraction: Contraction, inputs: Sequence[Array]
+) -> tuple[Doubles, Doubles]:
     exact = exact_contraction(contraction, inputs[0], inputs[1])
     magnitude = exact_contraction(contraction, np.abs(inputs[0]), np.abs(inputs[1]))
     element = str(kernel.outputs[0].type.element_type)
@@ -64,9 +130,9 @@ def kernel_bound(kernel: KernelOp, inputs: Sequence[Array]) -> tuple[Doubles, Do
     return exact, bound * (1 + 2 * unit)
 
 
-def source_bound(kernel: KernelOp, inputs: Sequence[Array]) -> Doubles:
-    """How far the source's own arithmetic, which a kernel replaces, may be from exact."""
-    contraction = kernel.contraction
+def _source_contraction_bound(
+    kernel: KernelOp, contraction: Contraction, inputs: Sequence[Array]
+) -> Doubles:
     _, bound = kernel_bound(kernel, inputs)
     if not bound.any():
         return bound

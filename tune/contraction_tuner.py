@@ -19,7 +19,7 @@ from pim_opt.cost.timings import NestTimings, Refreshing, nest_timings, refreshi
 from pim_opt.devices import Device
 from pim_opt.devices.model import ContractionMode
 from pim_opt.dialects.iteration import Contraction
-from pim_opt.dialects.schedule import Schedule
+from pim_opt.dialects.schedule import AnySchedule
 from pim_opt.tune.contraction_space import ContractionSpace, SpreadTable
 from pim_opt.tune.floors import (
     WorkFloor,
@@ -54,7 +54,7 @@ INDIFFERENCE = 0.5
 class Candidate:
     """A schedule and what the model predicts for it."""
 
-    schedule: Schedule
+    schedule: AnySchedule
     estimate: Estimate
     score: float
     """What the search ranked it by: the objective, and a trifle for every command."""

@@ -10,7 +10,7 @@ from math import prod
 
 from pim_opt.cost.mapping import Mapping as KernelMapping
 from pim_opt.devices import Device
-from pim_opt.dialects.iteration import Contraction, Dim, Role
+from pim_opt.dialects.iteration import ROLES, AnyRole, Contraction, Dim, Role
 from pim_opt.dialects.schedule import LANE, TIME, Factor, Schedule, ScheduleError, Split
 
 
@@ -84,14 +84,16 @@ def rule_of_thumb(kernel: Contraction, device: Device, column_elements: int) -> 
     planner = _Planner(kernel, device, modes.hand_mapping, column_elements)
     reduction_target = "*".join(modes.hand_mapping[Role.REDUCTION][:1])
     sums = reduction_target in modes.tree.move
-    limits = {
+    limits: dict[AnyRole, int] = {
         Role.OUTPUT: device.registers[modes.tree.accumulator].entries,
         Role.REDUCTION: device.registers[modes.tree.operand].entries,
     }
-    last = {role: max(kernel.with_role(role), default=None) for role in Role}
+    last: dict[AnyRole, int | None] = {
+        role: max(kernel.with_role(role), default=None) for role in Role
+    }
     splits: list[Split] = []
     for number in sorted(
-        range(len(kernel.dims)), key=lambda i: list(Role).index(kernel.dims[i].role)
+        range(len(kernel.dims)), key=lambda i: [*ROLES].index(kernel.dims[i].role)
     ):
         dim = kernel.dims[number]
         innermost = number == last[dim.role]

@@ -1,0 +1,397 @@
+"""The cost model of attention: cycles and work from its schedule bound to a device.
+
+The two nests take turns, head by head, and in each turn loads what the next one needs. A turn takes
+what its multiplications, rows, moves and loads of further chunks take by themselves; what loads for
+the next turn lengthens it where its multiplications leave too little time. The next turn begins in
+another row, which opens while results move if the controller lets it.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+from math import ceil, prod
+
+import numpy as np
+
+from pim_opt.cost.attention_mapping import AttentionMapping
+from pim_opt.cost.bound import Bound, mode_bound
+from pim_opt.cost.bulk import cycles_of
+from pim_opt.cost.contraction import (
+    ROW_IS_OPEN,
+    USUAL,
+    in_matrix_of,
+    loads_of,
+    loops_of,
+    moves_of,
+    sizes_by_group,
+    sizes_of,
+    traffic_of,
+    writes_of,
+)
+from pim_opt.cost.energy import energy_pj
+from pim_opt.cost.estimate import CycleParts, Estimate
+from pim_opt.cost.floor import command_interval
+from pim_opt.cost.host_accesses import HostAccesses
+from pim_opt.cost.host_work import host_work
+from pim_opt.cost.mapping import Mapping
+from pim_opt.cost.nest import (
+    Ints,
+    NestCycles,
+    Traffic,
+    back_to_back,
+    count,
+    first_multiplication,
+    load_pause,
+    nest_cycles,
+    refresh_cycles,
+    stall,
+    valid_iterations,
+)
+from pim_opt.cost.origins import Origins
+from pim_opt.cost.rates import latency
+from pim_opt.cost.streams import passes_cycles
+from pim_opt.cost.timings import NestTimings, nest_timings, refreshing_of
+from pim_opt.devices import Device
+from pim_opt.dialects.attention import Attention
+from pim_opt.dialects.iteration import Access
+
+
+@dataclass(frozen=True)
+class _Outside:
+    """What the host sees of attention: the query and the result, and where keys come from."""
+
+    kernel: Attention
+
+    @property
+    def vector(self) -> Access:
+        return self.kernel.query
+
+    @property
+    def matrix(self) -> Access:
+        return self.kernel.key
+
+    @property
+    def result(self) -> Access:
+        return self.kernel.result
+
+    def shape(self, access: Access) -> tuple[int, ...]:
+        return self.kernel.shape(access)
+
+
+class _Turn:
+    """What one nest does for a head, in the group that has most to do.
+
+    Args:
+        stage: the nest.
+        depth: its loops over heads.
+    """
+
+    def __init__(self, stage: Mapping, depth: int) -> None:
+        sizes = sizes_of(stage.kernel)
+        self.stage, self.in_matrix = stage, in_matrix_of(stage.kernel)
+        self.loads, self.moves = loads_of(stage), moves_of(stage)
+        self.traffic: Traffic = traffic_of(self.loads, self.moves)
+        self.timings: NestTimings = nest_timings(stage.device, stage.mode)
+        self.loops: Ints = loops_of(stage)[depth:]
+        self.depths = stage.load_depth - depth, stage.move_depth - depth
+        columns = stage.device.columns
+        self.counts = count(self.loops, sizes, self.in_matrix, *self.depths, columns)
+        self.heads = int(valid_iterations(loops_of(stage)[:depth], sizes, depth))
+
+    @cached_property
+    def nest(self) -> NestCycles:
+        """The nest by itself, its row open and its first operands loaded."""
+        double = self.counts.chunks > 1
+        return nest_cycles(
+            self.loops,
+            self.in_matrix,
+            self.counts,
+            *self.depths,
+            double,
+            self.traffic,
+            ROW_IS_OPEN,
+            self.timings,
+        )
+
+    @property
+    def last_move(self) -> float:
+        """Cycles from the last multiplication to the last move."""
+        return self.timings.drain + passes_cycles(self.traffic.move, self.traffic.move_columns)
+
+    def parts(self) -> CycleParts:
+        """From its first multiplication to its last, what loads for the next turn left out."""
+        nest, t = self.nest, self.timings
+        return CycleParts(
+            load=nest.load - load_pause(self.traffic, t),
+            multiply=nest.multiply,
+            rows=nest.rows,
+            move=nest.move - self.last_move,
+        )
+
+    def longer(self, ahead: "_Turn", delay: int) -> float:
+        """Cycles by which loads for the next turn lengthen its last chunk.
+
+        Args:
+            ahead: the turn whose operands load.
+            delay: multiplications of the chunk that have none behind them.
+        """
+        steps = prod(self.loops[self.depths[0] :, 1].tolist()) - delay
+        pace, multiply = ahead.traffic.load, self.timings.multiply
+        commands = ahead.loads.commands
+        every, share = pace.period / pace.places, ceil(commands / steps)
+        step = max(multiply, share * every, (share - 1) * every + 2)
+        return ceil(commands / share) * (step - multiply)
+
+    def gap(self, softmax: float) -> CycleParts:
+        """From its last multiplication to the first of the next turn, in another row.
+
+        Args:
+            softmax: cycles for which a softmax behind the last move keeps what follows waiting.
+        """
+        t = self.timings
+        pause = self.last_move + max(t.resume, softmax)
+        free = t.ordered or bool(back_to_back(self.traffic.move))
+        commands = self.traffic.move_columns * self.traffic.move.places
+        whole = stall(pause, commands, free, True, t)
+        plain = stall(pause, commands, free, False, t)
+        return CycleParts(move=plain, rows=whole - plain, multiply=t.multiply)
+
+
+class _Turns:
+    """All turns of a group."""
+
+    def __init__(self, mapping: AttentionMapping, score: _Turn, context: _Turn) -> None:
+        self.mapping, self.score, self.context = mapping, score, context
+
+    @property
+    def blocking(self) -> float:
+        """Cycles for which a softmax that stands before a turn keeps it waiting."""
+        mapping, at = self.mapping, self.mapping.softmax_steps
+        if mapping.interleaves_softmax:
+            return 0.0
+        return (at.last - (at.begin if at.begin > 1 else at.last)) * self.score.timings.multiply
+
+    def first(self, accesses: HostAccesses) -> CycleParts:
+        """To the first multiplication of all."""
+        turn = self.score
+        row = accesses.first_row(turn.stage.mode)
+        return CycleParts(
+            load=load_pause(turn.traffic, turn.timings),
+            rows=first_multiplication(turn.traffic, row, turn.timings),
+        )
+
+    def nests(self) -> CycleParts:
+        """From the first multiplication to the last move."""
+        score, context, heads = self.score, self.context, self.score.heads
+        end = CycleParts(move=context.last_move)
+        if heads == 1:
+            return score.parts() + self._alone() + context.parts() + end
+        ready = self.mapping.softmax_steps.ready if self.mapping.interleaves_softmax else 0
+        during_scores = CycleParts(load=score.longer(context, ready))
+        during_context = CycleParts(load=context.longer(score, 0))
+        last = CycleParts(load=context.longer(context, ready))
+        begin = score.parts() + CycleParts(load=score.longer(score, 0)) + score.gap(self.blocking)
+        middle = score.parts() + during_scores + score.gap(self.blocking)
+        return (
+            begin
+            + _times(middle + context.parts() + context.gap(0.0), heads - 1)
+            + _times(during_context, heads - 2)
+            + last
+            + context.parts()
+            + end
+        )
+
+    def _alone(self) -> CycleParts:
+        """From the scores of the only head to the first multiplication by its weights."""
+        score, context, t = self.score, self.context, self.score.timings
+        device, kernels = self.mapping.device, self.mapping.kernels
+        passes = kernels.softmax_passes
+        apart = 0 if passes is None else command_interval(device, passes.command)
+        wait = (
+            latency(device, self.mapping.move_command, kernels.softmax)
+            + apart * self.mapping.softmax_passes
+            + latency(device, kernels.softmax, self.mapping.load_command)
+        )
+        load = load_pause(context.traffic, context.timings)
+        pause = score.last_move + wait + load
+        commands = score.moves.commands + context.loads.commands
+        whole = stall(pause, commands, t.ordered, True, t)
+        return CycleParts(
+            move=score.last_move + wait, load=whole + t.multiply - score.last_move - wait
+        )
+
+
+def _times(parts: CycleParts, number: int) -> CycleParts:
+    return CycleParts(**{name: cycles * number for name, cycles in parts.as_dict().items()})
+
+
+def cycle_parts(mapping: AttentionMapping, origins: Origins = USUAL) -> CycleParts:
+    """Cycles of one call by cause.
+
+    Args:
+        mapping: attention's schedule bound to a device.
+        origins: where the query starts, and keys and values.
+    """
+    return Pricer(origins).cycle_parts(mapping)
+
+
+class Pricer:
+    """Prices many pairs of nests, and works out once what all pairs with a nest share."""
+
+    def __init__(self, origins: Origins) -> None:
+        self.origins = origins
+        self._turns: dict[int, _Turn] = {}
+
+    def cycle_parts(self, mapping: AttentionMapping) -> CycleParts:
+        """Cycles of one call by cause; the nests of `mapping` must live as long as the pricer."""
+        turns = _Turns(mapping, *(self._turn(mapping, stage) for stage in mapping.stages))
+        parts = self._host(mapping, turns) + turns.nests()
+        refreshing = refreshing_of(mapping.device, mapping.context.mode)
+        rest = (turns.score.nest.rest + turns.context.nest.rest) / 2
+        return parts + CycleParts(refresh=refresh_cycles(parts.cycles, rest, refreshing))
+
+    def _turn(self, mapping: AttentionMapping, stage: Mapping) -> _Turn:
+        key = id(stage)
+        if key not in self._turns:
+            self._turns[key] = _Turn(stage, mapping.heads_depth)
+        return self._turns[key]
+
+    def _host(self, mapping: AttentionMapping, turns: _Turns) -> CycleParts:
+        """The host's accesses before and after the nests, and the way to the first of them."""
+        accesses, context = _accesses(mapping, self.origins), mapping.context
+        move, rows = turns.context.moves.command, context.schedule.rows
+        written = accesses.write_cycles(context.mode, move, rows=rows)
+        hold = accesses.row_hold(context.mode, move, rows=rows) - turns.context.nest.row_age
+        for stage in mapping.stages if accesses.moves_matrix else ():
+            writes = writes_of(stage)
+            written += cycles_of(accesses.matrix_writes(writes), writes.commands)
+            written += accesses.write_settles
+        host = CycleParts(host_read=accesses.read_cycles, host_write=written + max(hold, 0.0))
+        return host + turns.first(accesses)
+
+
+def _accesses(mapping: AttentionMapping, origins: Origins) -> HostAccesses:
+    outside = _Outside(mapping.kernel)
+    return HostAccesses(outside, mapping.device, mapping.column_elements, origins)
+
+
+def estimate(mapping: AttentionMapping, origins: Origins = USUAL) -> Estimate:
+    """Time and work of one call; the arguments are those of `cycle_parts`."""
+    device, kernels = mapping.device, mapping.kernels
+    accesses = _accesses(mapping, origins)
+    commands, activations = host_work(accesses, mapping.context.mode, mapping.context.schedule.rows)
+    work = Counter(commands)
+    for stage in mapping.stages:
+        work.update(_commands(stage, accesses))
+    heads = sum(number * _heads(mapping, sizes) for sizes, number in _groups(mapping.score))
+    rows = heads * mapping.rows_of_head
+    work[kernels.softmax] += rows
+    if kernels.softmax_passes is not None:
+        work[kernels.softmax_passes.command] += rows * mapping.softmax_passes
+    opener, _ = device.row_commands(device.commands[mapping.score.mode.multiply].spans)
+    opened = sum(n * _rows_opened(mapping, sizes) for sizes, n in _groups(mapping.score))
+    activations[opener] = activations.get(opener, 0) + opened
+    moved = sum(
+        number * device.column_bytes
+        for name, number in work.items()
+        if device.commands[name].kind in ("host_read", "host_write", "load", "move")
+    )
+    results = prod(mapping.kernel.shape(mapping.kernel.result))
+    return Estimate(
+        cycle_parts(mapping, origins),
+        {name: number for name, number in work.items() if number},
+        activations,
+        moved,
+        results * (mapping.context.host_partials - 1),
+        energy_pj(device, work, activations),
+    )
+
+
+def _groups(stage: Mapping) -> list[tuple[tuple[int, ...], int]]:
+    """Sizes that groups have, and how many groups have them."""
+    return list(sizes_by_group(stage).items())
+
+
+def _heads(mapping: AttentionMapping, sizes: tuple[int, ...]) -> int:
+    depth = mapping.heads_depth
+    return int(valid_iterations(loops_of(mapping.score)[:depth], np.array(sizes, np.int64), depth))
+
+
+def _commands(stage: Mapping, accesses: HostAccesses) -> Counter[str]:
+    """Commands of one nest on all groups, and of bringing its matrix to its place."""
+    loops, found = loops_of(stage), Counter[str]()
+    loads, moves = loads_of(stage), moves_of(stage)
+    for sizes, groups in _groups(stage):
+        for depth, command, number in (
+            (stage.load_depth, loads.command, loads.commands),
+            (len(loops), stage.mode.multiply, 1),
+            (stage.move_depth, moves.command, moves.commands),
+        ):
+            times = int(valid_iterations(loops, np.array(sizes, np.int64), depth))
+            found[command] += groups * times * number
+    if accesses.moves_matrix:
+        writes = writes_of(stage)
+        found[writes.command] += writes.commands * writes.groups
+    return found
+
+
+def _rows_opened(mapping: AttentionMapping, sizes: tuple[int, ...]) -> int:
+    """Rows that a group of these sizes opens, turn by turn."""
+    heads, columns = _heads(mapping, sizes), mapping.device.columns
+    turns = [_columns(mapping, stage) for stage in mapping.stages]
+    order = [(0, 0)]
+    for head in range(1, heads):
+        order += [(0, head), (1, head - 1)]
+    opened, open_row = 0, (-1, -1)
+    for stage, head in [*order, (1, heads - 1)]:
+        used, block = turns[stage]
+        rows = (used + head * block) // columns
+        opened += int(np.count_nonzero(np.diff(rows))) + int(open_row != (stage, rows[0]))
+        open_row = (stage, int(rows[-1]))
+    return opened
+
+
+def _columns(mapping: AttentionMapping, stage: Mapping) -> tuple[Ints, int]:
+    """Columns of the matrix that a nest goes through for a head, in order, and how many it has."""
+    loops = loops_of(stage)[mapping.heads_depth :]
+    in_matrix, sizes = in_matrix_of(stage.kernel), sizes_of(stage.kernel)
+    shape: list[int] = loops[:, 1].tolist()
+    counters: Ints = np.indices(shape).reshape(len(shape), -1)
+    place, weight = np.zeros(counters.shape[1], np.int64), 1
+    for number in range(len(loops) - 1, -1, -1):
+        if in_matrix[loops[number, 0]]:
+            place += counters[number] * weight
+            weight *= int(loops[number, 1])
+    inside = np.ones(counters.shape[1], np.bool_)
+    for dim in set(loops[:, 0].tolist()):
+        mine = loops[:, 0] == dim
+        inside &= (counters[mine] * loops[mine, 2:3]).sum(axis=0) < sizes[dim]
+    return place[inside], weight
+
+
+def attention_bound(kernel: Attention, device: Device, lanes: int) -> Bound | None:
+    """Cycles that every schedule takes; None on a device that has no commands for attention.
+
+    Args:
+        lanes: elements in one DRAM column.
+    """
+    if device.kernels.attention is None:
+        return None
+    rounds, columns = _rounds(kernel, device, lanes)
+    return mode_bound(rounds, columns, device, device.kernels.attention.score)
+
+
+def attention_floor_cycles(kernel: Attention, device: Device, lanes: int) -> int:
+    """Cycles in which keys and values can be multiplied at best, on all cores at once."""
+    if device.kernels.attention is None:
+        return 0
+    interval = command_interval(device, device.kernels.attention.score.multiply)
+    return _rounds(kernel, device, lanes)[0] * interval
+
+
+def _rounds(kernel: Attention, device: Device, lanes: int) -> tuple[int, int]:
+    """Multiplications of every core at least, and columns of keys and values that it has."""
+    cores = device.groups * device.cores * lanes
+    products = sum(prod(dim.size for dim in stage.dims) for stage in kernel.stages)
+    elements = prod(kernel.shape(kernel.key)) + prod(kernel.shape(kernel.value))
+    return -(-products // cores), -(-elements // cores)

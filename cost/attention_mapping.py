@@ -1,0 +1,338 @@
+"""Attention's schedule bound to a device: two loop nests, and the buffer between them.
+
+A head's scores go to a register file of the group, become weights there, and go on to the cores.
+The nests run in turn: while one computes for a head, the operands of the next one load. All heads
+of a group go through them one after the other, the scores of a head before the context of the head
+before it. Raises ScheduleError wherever the schedule asks for what the device cannot do.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+
+from pim_opt.cost.floor import command_interval
+from pim_opt.cost.mapping import Loop, Mapping
+from pim_opt.cost.rates import latency
+from pim_opt.devices import Device
+from pim_opt.devices.model import AttentionKernels, Register
+from pim_opt.dialects.attention import Attention
+from pim_opt.dialects.iteration import AttentionRole
+from pim_opt.dialects.placement import LOCAL, TIME, Piece, Placement
+from pim_opt.dialects.schedule import (
+    AnySchedule,
+    Schedule,
+    ScheduleError,
+    StagedSchedule,
+    check_covers,
+)
+
+
+@dataclass(frozen=True)
+class SoftmaxSteps:
+    """Numbers of multiplications behind which the commands of a softmax stand."""
+
+    begin: int
+    """The first pass: when the last score has come."""
+    apart: int
+    """Between two passes."""
+    last: int
+    """The last one, which makes the weights."""
+    ready: int
+    """From when on weights can be loaded."""
+
+
+def attention_kernels(device: Device) -> AttentionKernels:
+    """The device's commands for attention.
+
+    Raises:
+        ScheduleError: it has none.
+    """
+    if device.kernels.attention is None:
+        raise ScheduleError(f'device "{device.name}" has no attention commands')
+    return device.kernels.attention
+
+
+def score_mapping(kernel: Attention, schedule: Schedule, device: Device, lanes: int) -> Mapping:
+    """The product of query and key, bound to a device."""
+    return Mapping(kernel.score, schedule, device, lanes, attention_kernels(device).score)
+
+
+def context_mapping(kernel: Attention, schedule: Schedule, device: Device, lanes: int) -> Mapping:
+    """The product of weights and value, bound to a device."""
+    return Mapping(kernel.context, schedule, device, lanes, attention_kernels(device).context)
+
+
+def attention_mapping(
+    kernel: Attention, schedule: AnySchedule, device: Device, lanes: int
+) -> "AttentionMapping":
+    """Attention bound to a device under a schedule.
+
+    Args:
+        lanes: elements in one DRAM column.
+    """
+    check_covers(schedule, kernel)
+    score, context = schedule.stages[0], schedule.stages[-1]
+    return AttentionMapping(
+        kernel,
+        score_mapping(kernel, score, device, lanes),
+        context_mapping(kernel, context, device, lanes),
+    )
+
+
+@dataclass(frozen=True)
+class AttentionMapping:
+    """Attention, the two nests that compute it, and all that follows from them."""
+
+    kernel: Attention
+    score: Mapping
+    """The product of query and key."""
+    context: Mapping
+    """The product of weights and value, on the same device."""
+
+    def __post_init__(self) -> None:
+        self._check_modes()
+        self._check_heads()
+        self._check_loads()
+        self._check_blocks()
+        self._check_sums()
+        self._check_buffer()
+
+    @property
+    def device(self) -> Device:
+        return self.score.device
+
+    @property
+    def column_elements(self) -> int:
+        """Elements of the kernel's type in one DRAM column: the lanes."""
+        return self.score.column_elements
+
+    @property
+    def schedule(self) -> StagedSchedule:
+        return StagedSchedule((self.score.schedule, self.context.schedule))
+
+    @property
+    def kernels(self) -> AttentionKernels:
+        """The device's commands for attention."""
+        return attention_kernels(self.device)
+
+    @property
+    def stages(self) -> tuple[Mapping, Mapping]:
+        return self.score, self.context
+
+    # Heads, which go one after the other
+
+    @property
+    def heads_depth(self) -> int:
+        """Loops over heads: the outermost ones of both nests."""
+        return len(self.head_loops)
+
+    @cached_property
+    def head_loops(self) -> tuple[Loop, ...]:
+        """The time loops over heads, outermost first."""
+        heads = self.score.kernel.result.dims
+        batch = {i for i in heads if self._is_head(self.score, i)}
+        return tuple(loop for loop in self.score.loops if loop.dim in batch)
+
+    @property
+    def heads(self) -> int:
+        """Heads that a group goes through."""
+        return prod(loop.size for loop in self.head_loops)
+
+    def _is_head(self, stage: Mapping, number: int) -> bool:
+        name = stage.kernel.dims[number].name
+        return any(d.name == name and d.role is AttentionRole.HEAD for d in self.kernel.dims)
+
+    # The buffer between the nests
+
+    @property
+    def buffer(self) -> Register:
+        """The register file that scores and weights lie in."""
+        return self.device.registers[self.kernels.buffer]
+
+    @cached_property
+    def length_dim(self) -> int:
+        """The dimension of positions."""
+        lengths = self.kernel.with_role(AttentionRole.LENGTH)
+        if len(lengths) != 1:
+            raise ScheduleError(f"{len(lengths)} dimensions of positions; expected 1")
+        return lengths[0]
+
+    @property
+    def length(self) -> int:
+        """Positions."""
+        return self.kernel.dims[self.length_dim].size
+
+    @property
+    def row_entries(self) -> int:
+        """Entries of the buffer that a row of scores takes, with the padding of both nests."""
+        name = self.kernel.dims[self.length_dim].name
+        extents = [nest.split(name).extent for nest in (self.score.schedule, self.context.schedule)]
+        return -(-max(extents) // self.column_elements)
+
+    @property
+    def rows_in_flight(self) -> int:
+        """Heads whose rows are in the buffer at once."""
+        return min(self.heads, 2)
+
+    @cached_property
+    def score_placement(self) -> Placement:
+        """Scores and weights in the buffer, positions one after the other."""
+        axes: list[tuple[Piece, ...]] = []
+        access = self.kernel.scores
+        moments = self.score.result_loops
+        pieces = {(d.dim, d.position): d.piece for d in self.score.digits}
+        for number, loop in enumerate(self.score.loops):
+            if number in moments and moments[number].target == TIME:
+                pieces[loop.dim, loop.position] = moments[number]
+        for dim, number in zip(access.dims, self.score.kernel.result.dims, strict=True):
+            name = self.kernel.dims[dim].name
+            factors = self.score.schedule.split(name).factors
+            if dim == self.length_dim:
+                axes.append((Piece(LOCAL, self.row_entries * self.column_elements),))
+            else:
+                axes.append(tuple(pieces[number, i] for i in range(len(factors))))
+        return Placement(self.kernels.buffer, tuple(axes))
+
+    @property
+    def softmax_passes(self) -> int:
+        """Commands that a softmax takes before the last one."""
+        passes = self.kernels.softmax_passes
+        return 0 if passes is None else -(-self.length // passes.elements) - 1
+
+    @cached_property
+    def softmax_steps(self) -> "SoftmaxSteps":
+        """Behind which multiplications of the next nest the softmax of a row stands."""
+        device, kernels = self.device, self.kernels
+        interval = command_interval(device, self.score.mode.multiply)
+
+        def steps(cycles: int) -> int:
+            return -(-cycles // interval)
+
+        passes = kernels.softmax_passes
+        apart = 0 if passes is None else steps(command_interval(device, passes.command))
+        begin = steps(latency(device, self.move_command, kernels.softmax))
+        last = begin + apart * self.softmax_passes
+        ready = last + steps(latency(device, kernels.softmax, self.load_command))
+        return SoftmaxSteps(begin, apart, last, ready)
+
+    @property
+    def interleaves_softmax(self) -> bool:
+        """Whether there are enough multiplications for a softmax and loads to stand among them."""
+        inner = (prod(loop.size for loop in m.loops[m.load_depth :]) for m in self.stages)
+        return self.heads > 1 and min(inner) > self.softmax_steps.ready
+
+    @property
+    def move_command(self) -> str:
+        """The command that moves scores."""
+        level = self.score.schedule.sum_level
+        return self.score.mode.move["" if level is None else self.device.level(level).name]
+
+    @property
+    def load_command(self) -> str:
+        """The command that loads weights."""
+        return self.context.mode.load[self.context.schedule.travel]
+
+    @property
+    def matrix_rows(self) -> tuple[int, int]:
+        """DRAM rows per bank that keys and values take."""
+        return self.score.matrix_rows, self.context.matrix_rows
+
+    # Chunks of operands, each loaded while the one before it is in use
+
+    @property
+    def chunks(self) -> int:
+        """Loads of weights for one head."""
+        return prod(loop.size for loop in self.context.loops[self.heads_depth : self.load_depth])
+
+    @property
+    def load_depth(self) -> int:
+        """Weights load inside of so many loops of the context."""
+        return self.context.load_depth
+
+    # Checks
+
+    def _check_modes(self) -> None:
+        if not self.score.reduces_lanes:
+            raise ScheduleError("the lanes of the scores run along positions; expected a key")
+        if self.context.reduces_lanes:
+            raise ScheduleError("the lanes of the context run along positions; expected a value")
+
+    def _check_heads(self) -> None:
+        group = self.device.group_level.short
+        heads = [self.kernel.dims[i].name for i in self.kernel.with_role(AttentionRole.HEAD)]
+        score, context = self.score.schedule, self.context.schedule
+        for name in heads:
+            if score.split(name) != context.split(name):
+                raise ScheduleError(f"'{name}' is split in two ways; a head stays in its group")
+            for factor in score.split(name).factors:
+                if not factor.is_local and set(factor.levels) != {self.device.group}:
+                    levels = {self.device.level(level).short for level in factor.levels}
+                    if levels != {group}:
+                        raise ScheduleError(f"'{name}' is spread over '{factor}', not {group}")
+        depth = sum(1 for name in score.order if name in heads)
+        for nest in (score, context):
+            outer = nest.order[:depth]
+            if any(name not in heads for name in outer) or outer != score.order[:depth]:
+                raise ScheduleError(
+                    f"the loops over {', '.join(heads)} are not the outermost ones of both nests"
+                )
+        for stage in self.stages:
+            others = [d for d in stage.digits if not self._is_head(stage, d.dim)]
+            if any(d.piece.target == stage.group_target for d in others):
+                raise ScheduleError(f"a head is spread over several members of {group}")
+
+    def _check_blocks(self) -> None:
+        """That an entry of the buffer holds consecutive positions."""
+        name, lanes = self.kernel.dims[self.length_dim].name, self.column_elements
+        for stage, pieces in ((self.score, "result"), (self.context, "vector")):
+            split = stage.schedule.split(name)
+            inner = len(split.factors) - 1
+            places = stage.result_loops if pieces == "result" else stage.vector_loops
+            found = [
+                piece
+                for number, piece in places.items()
+                if (stage.loops[number].dim, stage.loops[number].position)
+                == (stage.kernel.dim_number(name), inner)
+            ]
+            if found != [Piece(LOCAL, lanes)]:
+                raise ScheduleError(
+                    f"the last factor of '{name}' is not 'time {lanes}' as its innermost loop with"
+                    f" the {pieces} inside: an entry of {self.kernels.buffer} is {lanes} positions"
+                )
+
+    def _check_sums(self) -> None:
+        if self.score.host_partials != 1:
+            raise ScheduleError(
+                f"scores move out as {self.score.host_partials} partial sums, and nothing adds them"
+                f" before the softmax"
+            )
+        if self.score.moved_placement.extent(LOCAL) > self.column_elements:
+            raise ScheduleError(
+                f"a move of scores fills more than an entry of {self.kernels.buffer}"
+            )
+
+    def _check_loads(self) -> None:
+        if self.score.load_depth != self.heads_depth:
+            raise ScheduleError(
+                "the query of a head loads in several parts: 'x' in the order must stand behind the"
+                " loops over heads"
+            )
+        if self.context.load_depth < self.heads_depth:
+            raise ScheduleError("the weights of several heads load at once")
+        if any(stage.move_depth < self.heads_depth for stage in self.stages):
+            raise ScheduleError("results of several heads move at once")
+        if not all(stage.schedule.double_buffer for stage in self.stages):
+            raise ScheduleError("the nests run in turn, so that both are 'double'")
+
+    def _check_buffer(self) -> None:
+        rows = self.rows_in_flight * self.rows_of_head
+        if rows * self.row_entries > self.buffer.entries:
+            raise ScheduleError(
+                f"{rows} rows of {self.row_entries} entries are in {self.kernels.buffer} at once,"
+                f" but it has {self.buffer.entries}"
+            )
+
+    @property
+    def rows_of_head(self) -> int:
+        """Rows of scores that share keys: the queries of a group."""
+        return self.kernel.extent(AttentionRole.GROUP)
