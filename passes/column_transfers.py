@@ -55,13 +55,17 @@ class Transfer:
         """The loops that the commands stand in."""
         return TransferLoops(self.device, self.command, self.placement, self.lanes)
 
-    def emit(self, builder: ProgramBuilder, group: AffineExpr, staging: SSAValue) -> None:
+    def emit(self, builder: ProgramBuilder, group: AffineExpr, staging: SSAValue | None) -> None:
         """All commands of one group, inside a section that runs on `groups` groups."""
         with builder.repeat(self.nest.columns) as column:
             self.emit_column(builder, group, staging, column)
 
     def emit_column(
-        self, builder: ProgramBuilder, group: AffineExpr, staging: SSAValue, column: AffineExpr
+        self,
+        builder: ProgramBuilder,
+        group: AffineExpr,
+        staging: SSAValue | None,
+        column: AffineExpr,
     ) -> None:
         """The commands of one group for local column `column` of every place."""
         with ExitStack() as stack:
@@ -77,7 +81,11 @@ class Transfer:
         return self._guards(column, place.linear)
 
     def emit_at(
-        self, builder: ProgramBuilder, group: AffineExpr, staging: SSAValue, index: AffineExpr
+        self,
+        builder: ProgramBuilder,
+        group: AffineExpr,
+        staging: SSAValue | None,
+        index: AffineExpr,
     ) -> None:
         """The command that `emit` issues as number `index` in a group."""
         counters: list[AffineExpr] = []
@@ -91,7 +99,7 @@ class Transfer:
         self,
         builder: ProgramBuilder,
         group: AffineExpr,
-        staging: SSAValue,
+        staging: SSAValue | None,
         counters: Sequence[AffineExpr],
     ) -> None:
         column = counters[0]

@@ -57,34 +57,42 @@ class ComputeSection:
         with builder.spmd(mapping.used(mapping.group_target)) as group:
             if mapping.schedule.double_buffer:
                 first: list[AffineExpr] = [ZERO] * mapping.load_depth
-                with builder.when(self._bounds(group, first)):
-                    self._loads(first).emit(builder, group, self.vector_memory)
+                with builder.when(self.bounds(group, first)):
+                    self._loads_in_turn(first).emit(builder, group, self.vector_memory)
                 builder.barrier()
             self._nest(builder, group, [])
 
     def _nest(self, builder: ProgramBuilder, group: AffineExpr, counters: list[AffineExpr]) -> None:
         mapping, depth = self.mapping, len(counters)
         if depth == mapping.load_depth and not mapping.schedule.double_buffer:
-            with builder.when(self._bounds(group, counters)):
-                self._loads(counters).emit(builder, group, self.vector_memory)
+            with builder.when(self.bounds(group, counters)):
+                self._loads_in_turn(counters).emit(builder, group, self.vector_memory)
             builder.barrier()
         if depth == len(mapping.loops):
-            with builder.when(self._bounds(group, counters)):
-                self._multiply(builder, counters)
+            with builder.when(self.bounds(group, counters)):
+                self.multiply(builder, counters, self._half(counters[: mapping.load_depth]))
             if mapping.schedule.double_buffer:
                 self._load_ahead(builder, group, counters)
         else:
             with builder.repeat(mapping.loops[depth].size) as counter:
                 self._nest(builder, group, [*counters, counter])
         if depth == mapping.load_depth:
-            self._end_of_chunk(builder, counters)
+            self.end_of_chunk(builder, counters)
         if depth == mapping.move_depth:
             self._move(builder, group, counters)
 
     # Operands and results
 
-    def _loads(self, counters: Sequence[AffineExpr]) -> Transfer:
-        """The loads of the vector that the iteration of the outer loops needs."""
+    def _loads_in_turn(self, counters: Sequence[AffineExpr]) -> Transfer:
+        """The loads of an iteration of the outer loops, into the half whose turn it is."""
+        return self.loads(counters, self._half(counters))
+
+    def loads(self, counters: Sequence[AffineExpr], half: AffineExpr) -> Transfer:
+        """The loads of the vector that the iteration of the outer loops needs.
+
+        Args:
+            half: first slot of the operand buffer that they fill.
+        """
         mapping = self.mapping
         return Transfer(
             mapping.device,
@@ -93,7 +101,7 @@ class ComputeSection:
             mapping.kernel.shape(mapping.kernel.vector),
             mapping.column_elements,
             moments(mapping.vector_loops, counters),
-            self._half(counters),
+            half,
         )
 
     def _load_ahead(
@@ -110,31 +118,40 @@ class ComputeSection:
             return
         moment = flat_index(outer, counters)
         following = split_index(outer, moment + 1)
-        loads = self._loads(following)
+        loads = self._loads_in_turn(following)
         share = -(-loads.nest.commands // prod(loop.size for loop in inner))
         step = flat_index(inner, counters[mapping.load_depth :])
         with builder.repeat(share) as number:
             index = step * share + number
             conditions = [moment * -1 + (iterations - 2), index * -1 + (loads.nest.commands - 1)]
-            with builder.when(conditions + self._bounds(group, following)):
+            with builder.when(conditions + self.bounds(group, following)):
                 loads.emit_at(builder, group, self.vector_memory, index)
 
-    def _end_of_chunk(self, builder: ProgramBuilder, counters: Sequence[AffineExpr]) -> None:
+    def end_of_chunk(self, builder: ProgramBuilder, counters: Sequence[AffineExpr]) -> None:
         """Before the next chunk of the vector, unless a move's own barrier stands there anyway."""
         mapping = self.mapping
         between = mapping.loops[mapping.move_depth : mapping.load_depth]
         last = prod(loop.size for loop in between) - 1
+        if last < 1:
+            return
         index = flat_index(between, counters[mapping.move_depth :])
         with builder.when([index * -1 + (last - 1)]):
             builder.barrier()
 
     def _move(self, builder: ProgramBuilder, group: AffineExpr, counters: list[AffineExpr]) -> None:
+        builder.barrier()
+        with builder.when(self.bounds(group, counters)):
+            self.moves(counters).emit(builder, group, self.result_memory)
+        builder.barrier()
+
+    def moves(self, counters: Sequence[AffineExpr]) -> Transfer:
+        """The moves of the results that the iteration of the outer loops has made."""
         mapping = self.mapping
         placement = mapping.moved_placement
         if len(self.result_shape) < len(placement.axes):
             placement = replace(placement, axes=placement.axes[1:])
         level = mapping.schedule.sum_level
-        moves = Transfer(
+        return Transfer(
             mapping.device,
             mapping.mode.move["" if level is None else mapping.device.level(level).name],
             placement,
@@ -142,18 +159,16 @@ class ComputeSection:
             mapping.column_elements,
             moments(mapping.result_loops, counters) | moments(mapping.round_loops, counters),
         )
-        builder.barrier()
-        with builder.when(self._bounds(group, counters)):
-            moves.emit(builder, group, self.result_memory)
-        builder.barrier()
 
-    def _multiply(self, builder: ProgramBuilder, counters: Sequence[AffineExpr]) -> None:
+    def multiply(
+        self, builder: ProgramBuilder, counters: Sequence[AffineExpr], half: AffineExpr
+    ) -> None:
+        """One multiplication, with operands from the half that starts at slot `half`."""
         mapping = self.mapping
         lanes = mapping.column_elements
         column = self._local(mapping.matrix_loops, counters, lanes)
         columns = mapping.device.columns
         core = [ZERO] * len(mapping.device.core_levels)
-        half = self._half(counters[: mapping.load_depth])
         if mapping.reduces_lanes:
             slot = self._local(mapping.vector_loops, counters, lanes)
             operands = [half + slot, self._local(mapping.result_loops, counters, 1)]
@@ -165,7 +180,7 @@ class ComputeSection:
 
     # Bounds of padded loops
 
-    def _bounds(self, group: AffineExpr, counters: Sequence[AffineExpr]) -> list[AffineExpr]:
+    def bounds(self, group: AffineExpr, counters: Sequence[AffineExpr]) -> list[AffineExpr]:
         """Conditions that the iteration of the outer loops has any point in bounds."""
         dims = range(len(self.mapping.kernel.dims))
         return [bound for dim in dims for bound in self._bound(dim, group, counters)]

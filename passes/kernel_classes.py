@@ -59,6 +59,7 @@ class KernelClass(Protocol):
 
 
 _CLASSES = {
+    "attention": "pim_opt.passes.attention:AttentionClass",
     "contraction": "pim_opt.passes.contraction:ContractionClass",
 }
 """Where the class of each kind of computation stands; imported when a kernel asks for it."""

@@ -21,9 +21,9 @@ from pim_opt.dialects.layout import (
     Strategy,
     layout_of,
 )
-from pim_opt.dialects.pim import KernelOp
+from pim_opt.dialects.pim import DistributeOp, KernelOp
 from pim_opt.dialects.placement import BANK
-from pim_opt.passes.kernel_access import mapping_of
+from pim_opt.passes.kernel_access import device_of
 
 
 def _kernel_around(op: RequireOp) -> KernelOp:
@@ -33,10 +33,26 @@ def _kernel_around(op: RequireOp) -> KernelOp:
     return parent
 
 
+def _stays_in_group(op: RequireOp) -> bool:
+    """Whether the data come from a register file of the group, from where its cores can load."""
+    source = layout_of(op.source)
+    device = device_of(_kernel_around(op))
+    if not isinstance(source, PlacementAttr) or source.data.space == BANK:
+        return False
+    return device.registers[source.data.space].per == device.group
+
+
 def _strategy_from_host(op: RequireOp, layout: PlacementAttr) -> Strategy:
-    if layout.data.space == BANK:
-        return Strategy.HOST_WRITE
-    return Strategy(mapping_of(_kernel_around(op)).schedule.travel)
+    return Strategy.HOST_WRITE if layout.data.space == BANK else _travel(op)
+
+
+def _travel(op: RequireOp) -> Strategy:
+    """How the kernel's schedule says that the operand of the nest that uses it travels."""
+    schedule = _kernel_around(op).schedule
+    assert schedule is not None, "layout-map-banks has seen to it"
+    stages = [use.operation for use in op.result.uses]
+    (number,) = {stage.stage_number for stage in stages if isinstance(stage, DistributeOp)}
+    return Strategy(schedule.data.stages[number].travel)
 
 
 class LowerRequire(RewritePattern):
@@ -47,6 +63,9 @@ class LowerRequire(RewritePattern):
         ops: list[RearrangeOp] = []
         value = op.source
         source, target = layout_of(op.source), layout_of(op.result)
+        if _stays_in_group(op):
+            rewriter.replace(op, [RearrangeOp(value, target, _travel(op))])
+            return
         if isinstance(source, PlacementAttr):
             strategy = Strategy.HOST_READ if source.data.space == BANK else Strategy.MOVE
             ops.append(RearrangeOp(value, HostAttr(), strategy))
@@ -69,7 +88,8 @@ class LayoutInsertRearrangementsPass(ModulePass):
         %xp = layout.rearrange "multicast" %0 : .. -> .., #layout.placement<operand, ..>
 
     The host is the only mover between groups, so data in DRAM or in accumulators come to the host
-    first; from there they go to DRAM or, as the schedule's `x:` says, to the operand buffers.
+    first; from there they go to DRAM or, as the schedule's `x:` says, to the operand buffers. What
+    lies in a register file of the group goes to the buffers of its cores directly.
     """
 
     name = "layout-insert-rearrangements"

@@ -47,6 +47,7 @@ class _Step:
         return (
             self.kind in GIVES_HOST
             and later.kind in TAKES_FROM_HOST
+            and self.memory is not None
             and self.memory is later.memory
         )
 

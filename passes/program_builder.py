@@ -12,6 +12,11 @@ from pim_opt.dialects.pim import BarrierOp, IssueOp, RepeatOp, SpmdOp, WhenOp
 ZERO: AffineExpr = AffineConstantExpr(0)
 
 
+def constant(value: int) -> AffineExpr:
+    """A number as an affine expression."""
+    return AffineConstantExpr(value)
+
+
 def total(terms: Sequence[AffineExpr]) -> AffineExpr:
     """The sum of `terms`; 0 of none."""
     result = ZERO

@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
 
+from pim_opt.attention_kind import attention
+
 
 @dataclass(frozen=True)
 class Kind:
@@ -17,7 +19,21 @@ class Kind:
     Raises ValueError for sizes that do not go together."""
     text: str
     divisors: tuple[str, ...] = ()
-    """Sizes that only say how another one divides."""
+    """Sizes that only say how the one before them divides; a shape may leave them out."""
+
+    def completed(self, shape: Sequence[int], kv_heads: int | None = None) -> tuple[int, ...]:
+        """The shape with the sizes that it leaves out: as many KV heads as heads, if not told."""
+        if len(shape) != len(self.sizes) - len(self.divisors):
+            return tuple(shape)
+        given, sizes = iter(shape), list[int]()
+        for name in self.sizes:
+            sizes.append((kv_heads or sizes[-1]) if name in self.divisors else next(given))
+        return tuple(sizes)
+
+    @property
+    def listed(self) -> tuple[str, ...]:
+        """The sizes that a shape must list."""
+        return tuple(name for name in self.sizes if name not in self.divisors)
 
     def work(self, shape: Sequence[int]) -> int:
         """Multiplications, or elements to go over."""
@@ -120,6 +136,12 @@ def gqa(batch: int, heads: int, kv_heads: int, k: int, n: int) -> str:
 
 
 KINDS: dict[str, Kind] = {
+    "attention": Kind(
+        ("batch", "heads", "kv_heads", "headsize", "length"),
+        attention,
+        "decode attention: scores, softmax and context of one query for every head",
+        ("kv_heads",),
+    ),
     "gemm": Kind(("m", "k", "n"), gemm, "a matrix times few vectors (M up to 16)"),
     "gemv": Kind(("batch", "heads", "k", "n"), gemv, "a matrix times a vector for every head"),
     "gqa": Kind(
@@ -145,7 +167,7 @@ def kernel_text(kind: str, shape: Sequence[int]) -> str:
     if len(shape) != len(sizes):
         raise ValueError(
             f"shape {','.join(map(str, shape))} has {len(shape)} sizes; {kind} takes"
-            f" {','.join(sizes)}"
+            f" {','.join(KINDS[kind].listed)}"
         )
     for name, size in zip(sizes, shape, strict=True):
         if size < 1:

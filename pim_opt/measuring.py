@@ -8,7 +8,7 @@ from pim_opt.cost.contraction import cycle_parts
 from pim_opt.cost.mapping import Mapping
 from pim_opt.devices import load_device
 from pim_opt.dialects.pim import KernelOp
-from pim_opt.dialects.schedule import Schedule
+from pim_opt.dialects.schedule import Schedule, one_nest
 from pim_opt.kinds import KINDS, kernel_text
 from pim_opt.parsing import make_context, parse_module
 from pim_opt.passes.kernel_access import MATRIX, element_of, kernels, origins_of
@@ -122,4 +122,4 @@ def space_outcome(kernel: Kernel, drawn: Sequence[Schedule]) -> SpaceOutcome:
 def _models_best(kernel: Kernel, count: int) -> list[Schedule]:
     space, origins = space_of(kernel), origins_of(outlined(kernel))
     found = tune_contraction(space.kernel, space.device, space.lanes, origins=origins, keep=count)
-    return [candidate.schedule for candidate in found.candidates]
+    return [one_nest(candidate.schedule) for candidate in found.candidates]

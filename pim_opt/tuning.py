@@ -128,6 +128,7 @@ def autotune(
     source: str | Path | ModuleOp,
     *,
     shape: Sequence[int] | None = None,
+    kv_heads: int | None = None,
     device: str = "attacc",
     objective: Objective = "latency",
     inputs: str = "dram",
@@ -143,6 +144,7 @@ def autotune(
     Args:
         source: a kind of kernel if `shape` is given; else a path, MLIR text, or a module.
         shape: sizes of the kind.
+        kv_heads: heads of keys and values, where the kind has them and the shape leaves them out.
         device: a known device's name, or the path of a device file.
         objective: what the best schedule has least of.
         inputs: where streamed operands start: "dram" (host layout) or "host".
@@ -156,8 +158,8 @@ def autotune(
     """
     if top_k < 1:
         raise failure(f"top-k is {top_k}; expected at least 1")
-    sizes = None if shape is None else _sizes(source, shape)
-    text = source if shape is None else kernel_text(str(source), shape)
+    sizes = None if shape is None else _sizes(str(source), shape, kv_heads)
+    text = source if sizes is None else kernel_text(str(source), tuple(sizes.values()))
     found, name = _outlined(text, device=device, inputs=inputs, narrow_to=narrow_to)
     request = _Request(objective, top_k, schedule, records)
     for kernel in found:
@@ -166,17 +168,20 @@ def autotune(
         yield report
 
 
-def _sizes(source: str | Path | ModuleOp, shape: Sequence[int]) -> dict[str, int]:
+def _sizes(kind: str, shape: Sequence[int], kv_heads: int | None) -> dict[str, int]:
     """The shape's sizes by name.
 
     Raises:
         Failure: unknown kind, or a shape that does not fit it.
     """
+    whole = KINDS[kind].completed(shape, kv_heads) if kind in KINDS else shape
     try:
-        kernel_text(str(source), shape)
+        kernel_text(kind, whole)
     except ValueError as error:
         raise failure(str(error)) from error
-    return dict(zip(KINDS[str(source)].sizes, shape, strict=True))
+    if kv_heads is not None and "kv_heads" not in KINDS[kind].sizes:
+        raise failure(f"{kind} has no KV heads")
+    return dict(zip(KINDS[kind].sizes, whole, strict=True))
 
 
 def _outlined(

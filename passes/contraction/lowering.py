@@ -1,137 +1,26 @@
 """A placed contraction as a looped command program."""
 
-from dataclasses import dataclass
+from functools import cached_property
 from typing import cast
 
-from xdsl.builder import ImplicitBuilder
-from xdsl.dialects.builtin import MemRefType
-from xdsl.ir import Block, Operation, Region, SSAValue
-from xdsl.ir.affine import AffineExpr
-
 from pim_opt.cost.mapping import Mapping
-from pim_opt.devices import Device
-from pim_opt.dialects.diagnostics import DiagnosticError
-from pim_opt.dialects.layout import (
-    BindOp,
-    PlacementAttr,
-    RearrangeOp,
-    Strategy,
-    UnbindOp,
-    layout_of,
-)
-from pim_opt.dialects.pim import (
-    CollectOp,
-    CombineOp,
-    DistributeOp,
-    HoldOp,
-    HostCombineOp,
-    KernelOp,
-    ProgramOp,
-    StagingOp,
-    YieldOp,
-)
-from pim_opt.dialects.pim.program_ops import lies_with_host
-from pim_opt.passes.column_transfers import Transfer
+from pim_opt.dialects.layout import PlacementAttr, layout_of
+from pim_opt.dialects.pim import DistributeOp, KernelOp
 from pim_opt.passes.compute_section import ComputeSection
-from pim_opt.passes.kernel_access import (
-    MATRIX,
-    VECTOR,
-    element_of,
-    mapping_of,
-    only_op_of,
-    shape_of,
-)
-from pim_opt.passes.program_builder import ZERO, ProgramBuilder
+from pim_opt.passes.kernel_access import MATRIX, VECTOR, mapping_of, shape_of
+from pim_opt.passes.kernel_lowering import Lowering, lower_kernel
 
 
-@dataclass
-class _Lowering:
-    """One kernel on its way to a program; `memory` holds the host memory of each staged value."""
-
-    kernel: KernelOp
-    mapping: Mapping
-    builder: ProgramBuilder
-    memory: dict[SSAValue, SSAValue]
+class _ContractionLowering(Lowering):
+    @cached_property
+    def mapping(self) -> Mapping:
+        return mapping_of(self.kernel)
 
     @property
-    def device(self) -> Device:
-        return self.mapping.device
+    def row_opener(self) -> str | None:
+        return self.mapping.mode.multiply if self.mapping.schedule.rows == "all" else None
 
-    def lower(self, op: Operation) -> None:
-        """Emit what one op of the kernel's body needs."""
-        match op:
-            case BindOp() | UnbindOp() | YieldOp():
-                pass
-            case RearrangeOp():
-                self._rearrange(op)
-            case DistributeOp():
-                self._compute(op)
-            case CombineOp():
-                self._combine(op)
-            case _:
-                raise DiagnosticError(f"'{op.name}' cannot be lowered to commands", op)
-
-    def stage(self, value: SSAValue, shape: tuple[int, ...]) -> SSAValue:
-        """New host memory of `shape`, in the kernel's element type, for `value`."""
-        staging = StagingOp(MemRefType(element_of(self.kernel.outputs[0]), shape))
-        self.builder.add(staging)
-        self.memory[value] = staging.buffer
-        return staging.buffer
-
-    def _rearrange(self, op: RearrangeOp) -> None:
-        host = self.device.kernels.host
-        match Strategy(op.strategy.data):
-            case Strategy.HOST_READ:
-                self._transfer(host.read, op.source, self.stage(op.result, shape_of(op.result)))
-            case Strategy.HOST_WRITE:
-                # Accumulators are free for the opening of rows once results have left them.
-                opens = isinstance(op.source.owner, CombineOp) and (
-                    self.mapping.schedule.rows == "all"
-                )
-                self._transfer(host.write, op.result, self.memory[op.source], opens=opens)
-            case Strategy.DIRECT | Strategy.MULTICAST | Strategy.MOVE:
-                # The compute section loads operands and moves results, where its loops need it.
-                self.memory[op.result] = self.memory[op.source]
-
-    def _transfer(
-        self, command: str, placed: SSAValue, memory: SSAValue, *, opens: bool = False
-    ) -> None:
-        """Carry a tensor to or from its place; `opens` rows for it in all banks at once."""
-        placement = cast(PlacementAttr, layout_of(placed)).data
-        transfer = Transfer(
-            self.device, command, placement, shape_of(placed), self.mapping.column_elements
-        )
-        with self.builder.spmd(transfer.nest.groups) as group:
-            if opens:
-                self._write_opened_rows(transfer, group, memory)
-            else:
-                transfer.emit(self.builder, group, memory)
-        self.builder.barrier()
-
-    def _write_opened_rows(self, transfer: Transfer, group: AffineExpr, memory: SSAValue) -> None:
-        """Write row by row, each opened in all banks at once by a multiplication.
-
-        Its sum goes to accumulators that have been read already and that no later command reads.
-        """
-        command = self.mapping.mode.multiply
-        core = [ZERO] * len(self.device.core_levels)
-        operands = [ZERO] * len(self.device.commands[command].operands)
-        columns = self.device.columns
-        rows = -(-transfer.nest.columns // columns)
-        with self.builder.repeat(rows) as row:
-            self.builder.barrier()
-            place = [*core, row + transfer.placement.row, ZERO]
-            with self.builder.when(transfer.begins(group, row * columns)):
-                self.builder.issue(command, place, operands)
-            self.builder.barrier()
-            with self.builder.repeat(min(columns, transfer.nest.columns)) as column:
-                number = row * columns + column
-                partial = rows > 1 and transfer.nest.columns % columns
-                bounds = [number * -1 + (transfer.nest.columns - 1)] if partial else []
-                with self.builder.when(bounds):
-                    transfer.emit_column(self.builder, group, memory, number)
-
-    def _compute(self, op: DistributeOp) -> None:
+    def compute(self, op: DistributeOp) -> None:
         result = shape_of(self.kernel.outputs[0])
         partials = self.mapping.host_partials
         shape = result if partials == 1 else (partials, *result)
@@ -145,40 +34,7 @@ class _Lowering:
         ).emit(self.builder)
         self.builder.barrier()
 
-    def _combine(self, op: CombineOp) -> None:
-        partials = self.memory[op.partials]
-        if self.mapping.host_partials == 1:
-            self.memory[op.result] = partials
-            return
-        self.builder.add(HostCombineOp(partials, self.stage(op.result, shape_of(op.result))))
-
 
 def lower(kernel: KernelOp) -> None:
     """Replace the kernel's body by a program between its binds and unbinds."""
-    mapping = mapping_of(kernel)
-    body = Block(arg_types=kernel.inputs.types)
-    binds = [op for op in kernel.body.block.ops if isinstance(op, BindOp)]
-    unbind = only_op_of(kernel, UnbindOp, "layout-map-banks")
-    program = Block(arg_types=[bind.result.type for bind in binds])
-    lowering = _Lowering(kernel, mapping, ProgramBuilder(program), {})
-    for bind, arg in zip(binds, program.args, strict=True):
-        if lies_with_host(arg):
-            hold = HoldOp(arg, MemRefType(element_of(arg), shape_of(arg)))
-            lowering.builder.add(hold)
-            lowering.memory[bind.result] = hold.buffer
-    for op in kernel.body.block.ops:
-        lowering.lower(op)
-    with ImplicitBuilder(program):
-        YieldOp(CollectOp(unbind.source.type))
-    with ImplicitBuilder(body):
-        numbers = [kernel.body.block.args.index(bind.source) for bind in binds]
-        bound = [
-            BindOp(
-                body.args[number], layout_of(bind.result), resident=bind.resident is not None
-            ).result
-            for number, bind in zip(numbers, binds, strict=True)
-        ]
-        run = ProgramOp(bound, [unbind.source.type], Region(program))
-        YieldOp(UnbindOp(run.outputs[0]))
-    kernel.detach_region(kernel.body)
-    kernel.add_region(Region(body))
+    lower_kernel(kernel, _ContractionLowering)

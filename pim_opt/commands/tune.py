@@ -22,11 +22,14 @@ def add_kernel_options(parser: argparse.ArgumentParser) -> None:
     """Which kernels, on which device, and by which measure."""
     from pim_opt.kinds import KINDS  # noqa: PLC0415
 
-    kinds = "; ".join(f"{name} ({','.join(kind.sizes)})" for name, kind in KINDS.items())
+    kinds = "; ".join(f"{name} ({','.join(kind.listed)})" for name, kind in KINDS.items())
     parser.add_argument(
         "file", metavar="KIND|FILE", help=f"a kind of kernel with --shape: {kinds}; or MLIR"
     )
     parser.add_argument("--shape", type=_shape, metavar="A,B,..", help="sizes of the kind")
+    parser.add_argument(
+        "--kv-heads", type=_positive, metavar="N", help="heads of keys and values (default: all)"
+    )
     parser.add_argument("--device", default="attacc", help="name or file (default: attacc)")
     add_objective_option(parser)
     add_import_options(parser)
@@ -75,9 +78,19 @@ def reports(options: argparse.Namespace, **changed: Any) -> "Iterator[TuneReport
 
     named = options.shape is not None
     if not named and options.file in KINDS:
-        sizes = ",".join(KINDS[options.file].sizes)
+        sizes = ",".join(KINDS[options.file].listed)
         raise failure(f"kernel kind '{options.file}' needs a shape: --shape {sizes}")
-    names = ("shape", "device", "objective", "inputs", "narrow_to", "schedule", "top_k", "records")
+    names = (
+        "shape",
+        "kv_heads",
+        "device",
+        "objective",
+        "inputs",
+        "narrow_to",
+        "schedule",
+        "top_k",
+        "records",
+    )
     arguments = {name: getattr(options, name) for name in names} | changed
     with remarks_to(lambda remark: show_remarks([from_remark(remark)])):
         yield from autotune(options.file if named else Path(options.file), **arguments)

@@ -1,0 +1,103 @@
+"""Finds attention that a device can run as one kernel."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from xdsl.builder import ImplicitBuilder
+from xdsl.dialects.builtin import AnyFloat, TensorType
+from xdsl.dialects.linalg import ops as linalg
+from xdsl.ir import Block, Region, SSAValue
+
+from pim_opt.devices import Device
+from pim_opt.dialects.attention import Attention
+from pim_opt.dialects.iteration import AttentionRole
+from pim_opt.dialects.pim import KernelOp, YieldOp
+from pim_opt.passes.attention.binding import KEY, VALUE
+from pim_opt.passes.attention_body import attention_body
+from pim_opt.passes.contraction_body import cast_elements
+from pim_opt.passes.kernel_access import element_of, shape_of
+from pim_opt.passes.kernel_types import KernelTypes, choose_types
+from pim_opt.passes.offering import Offer, Refusal, Request, is_argument
+from pim_opt.passes.recognise_attention import FusedAttention, recognise_attention
+from pim_opt.passes.reshapes import reshaped
+
+
+def reason_against(found: FusedAttention, device: Device) -> str | None:
+    """Why a device cannot run it; None if it can."""
+    if device.kernels.attention is None:
+        return f'device "{device.name}" has no attention commands'
+    if found.mask is not None:
+        return f'the softmax unit of device "{device.name}" adds no mask'
+    shared = found.attention.extent(AttentionRole.GROUP)
+    if shared > 1:
+        return f"{shared} queries share each key; only 1 is offloaded"
+    length = found.attention.extent(AttentionRole.LENGTH)
+    buffer = device.registers[device.kernels.attention.buffer]
+    if length > buffer.entries * buffer.lanes // 2:
+        return (
+            f"a row of {length} scores is more than half of what the softmax buffer of device"
+            f' "{device.name}" holds'
+        )
+    return None
+
+
+def find_attention(op: linalg.GenericOp, request: Request) -> Offer | Refusal | None:
+    """The kernel that the attention which ends in `op` can become; or why it does not; or None."""
+    found = recognise_attention(op)
+    if found is None:
+        return None
+    types: KernelTypes | str = found if isinstance(found, str) else ""
+    if isinstance(found, FusedAttention):
+        device = request.device
+        inputs = (found.query, found.key, found.value)
+        reason = reason_against(found, device)
+        types = reason or choose_types(inputs, found.result, device, request.narrow_to)
+        if isinstance(types, KernelTypes):
+            return _offer(found, types, request)
+    return Refusal("attention is not offloaded as one kernel", types)
+
+
+def _offer(found: FusedAttention, types: KernelTypes, request: Request) -> Offer:
+    attention = replace(found.attention, scale=found.scale)
+    values = (found.query, found.key, found.value)
+    resident = [n for n in (KEY, VALUE) if is_argument(values[n])]
+
+    def build(label: str) -> SSAValue:
+        inputs = [
+            cast_elements(reshaped(value, attention.shape(access)), types.unit)
+            for value, access in zip(values, attention.inputs, strict=True)
+        ]
+        kernel = _kernel(label, found, attention, inputs, types.unit, request, resident)
+        result = reshaped(kernel.outputs[0], shape_of(found.result))
+        return cast_elements(result, types.outside)
+
+    return Offer("attention", found.result, found.ops, types, build)
+
+
+def _kernel(
+    label: str,
+    found: FusedAttention,
+    attention: Attention,
+    inputs: Sequence[SSAValue],
+    unit: AnyFloat,
+    request: Request,
+    resident: Sequence[int],
+) -> KernelOp:
+    block = Block(arg_types=[value.type for value in inputs])
+    with ImplicitBuilder(block):
+        YieldOp(attention_body(attention, block.args, found.scale, found.guarded, unit))
+    result = TensorType(unit, attention.shape(attention.result))
+    rounded = [r.element for r in found.roundings]
+    narrowest = min(rounded, key=lambda element: element.bitwidth, default=None)
+    return KernelOp(
+        label,
+        request.device_name,
+        attention,
+        inputs,
+        [result],
+        resident,
+        request.origin,
+        Region(block),
+        narrowed=any(element_of(v) != unit for v in (found.query, found.key, found.value)),
+        source_accumulator=narrowest,
+    )
