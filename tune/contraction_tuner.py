@@ -40,8 +40,10 @@ from pim_opt.tune.nest_search import (
     TIE_BREAK,
     WIDTH,
     Distribution,
+    MatrixWrites,
     Places,
     search_nests,
+    write_cycles,
 )
 from pim_opt.tune.objectives import Energies, Objective, combined, energies
 from pim_opt.tune.variants import Around, NestChoice, Variant, variants
@@ -109,6 +111,8 @@ class _Spread:
 
     multiplications: int
     """Of a core that has most to do."""
+    columns: int
+    """Of the matrix, of such a core."""
     cycles: float
     """Of the nest, at least."""
     work: WorkFloor
@@ -141,6 +145,7 @@ class _Search:
         self.kept = 0
         self._paces = Paces(space.device)
         self._known: dict[tuple[object, ...], Places | None] = {}
+        self._writes: dict[tuple[object, ...], MatrixWrites] = {}
         self._around: dict[tuple[str, str | None], list[Around]] = {}
         self._nests: dict[tuple[object, ...], list[_Nest]] = {}
 
@@ -169,6 +174,13 @@ class _Search:
             self._known[key] = variant.places(self._paces) if variant.is_legal else None
         return self._known[key]
 
+    def _matrix_writes(self, variant: Variant) -> MatrixWrites:
+        """How the host writes the matrix to the variant's places."""
+        key = (variant.hardware, variant.spread.groups)
+        if key not in self._writes:
+            self._writes[key] = variant.writes(self.accesses)
+        return self._writes[key]
+
     def table(self, mode: ContractionMode, table: SpreadTable) -> None:
         """Search all spreads over one lane dimension, those with the lowest bound first."""
         device = self.space.device
@@ -193,6 +205,7 @@ class _Search:
             work = WorkFloor(tuple(rounds[row].tolist()))
             bounds = _Spread(
                 number,
+                int(columns[row]),
                 float(floor_cycles(number, int(columns[row]), t)),
                 work,
                 floor_nest_pj(work.multiplications, work.columns(in_matrix), pj, device.columns),
@@ -226,17 +239,21 @@ class _Search:
         if places is None:
             return
         t, r = known.timings, known.refreshing
+        writes = self._matrix_writes(variant)
+        written = write_cycles(writes, bounds.columns)
         for way in self.around(variant):
             # The first load and the last move are in nobody's shadow, nor are the host's accesses.
-            cycles = bounds.cycles + places.load.first + places.move.first + way.cycles
+            cycles = bounds.cycles + places.load.first + places.move.first + way.cycles + written
             cycles = with_refresh_floor(cycles, bounds.multiplications, t, r)
             if self.objective == "latency" and cycles >= self.enough:
                 self.pruned += 1
                 continue
-            key = variant.pricing(places, way, self.objective)
+            key = variant.pricing(
+                places, way, self.objective, moves_matrix=self.accesses.moves_matrix
+            )
             if key not in self._nests:
                 goal = variant.goal(self.objective, way.energy_pj)
-                d = variant.distribution(places, known.first_row, r, way, goal)
+                d = variant.distribution(places, known.first_row, r, way, writes, goal)
                 energy = way.energy_pj + bounds.nest_pj + bounds.work.transfers_pj(d)
                 if combined(self.objective, cycles, energy) >= self.enough:
                     self.pruned += 1

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pim_opt.cost.bulk import cycles_of
 from pim_opt.cost.jit import compiled
 from pim_opt.cost.nest import (
     FirstRow,
@@ -17,6 +18,7 @@ from pim_opt.cost.nest import (
     NestCounts,
     Traffic,
     Turns,
+    matrix_columns,
     nest_cycles,
     refresh_cycles,
     rows_opened,
@@ -88,6 +90,27 @@ class Places(NamedTuple):
     turns: Turns
 
 
+class MatrixWrites(NamedTuple):
+    """How the host writes a streamed matrix to its place before the nest."""
+
+    issued: Ints
+    """When the accesses of a group issue, as cost.bulk gives it; empty where nothing is written."""
+    places: int
+    """Banks of a group that it goes to."""
+    settles: float
+    """Cycles from the last write until the nest may begin."""
+    all_banks: bool
+    """Whether it goes to all banks, so that its last row stands open in all of them."""
+    column_pj: float
+    """Picojoules of writing one column of every bank."""
+    row_pj: float
+    """Of opening a row for it in every bank."""
+
+
+NO_WRITES = MatrixWrites(np.empty(0, np.int64), 0, 0.0, False, 0.0, 0.0)
+"""A resident matrix."""
+
+
 class Distribution(NamedTuple):
     """What the search over time loops needs to know of a distribution."""
 
@@ -123,6 +146,7 @@ class Distribution(NamedTuple):
     row_hold: float
     """How long the last row must have been open when the last result moves."""
     refreshing: Refreshing
+    writes: MatrixWrites
     goal: Goal
 
 
@@ -238,6 +262,14 @@ def search_nests(d: Distribution, t: NestTimings, best: Floats, enough: float) -
 
 
 @compiled
+def write_cycles(writes: MatrixWrites, columns: int) -> float:
+    """Cycles that writing so many columns of the matrix to every bank adds."""
+    if len(writes.issued) == 0:
+        return 0.0
+    return cycles_of(writes.issued, columns * writes.places) + writes.settles
+
+
+@compiled
 def _total(
     d: Distribution,
     t: NestTimings,
@@ -250,14 +282,24 @@ def _total(
     loads = np.ceil(_needed(loops, d.in_vector, depths[0]) / d.load_lanes)
     moves = np.ceil(_needed(loops, d.in_result, depths[1]) / d.move_lanes)
     traffic = Traffic(d.places.load, loads, d.places.move, moves, d.places.turns)
+    columns = matrix_columns(loops, d.in_matrix, 0, len(loops))
+    row_is_open = d.writes.all_banks and columns <= t.columns
+    waits = 0.0 if row_is_open else 1.0
+    first_row = FirstRow(waits * d.first_row.begin, waits * d.first_row.takes)
     cycles = nest_cycles(
-        loops, d.in_matrix, counts, depths[0], depths[1], double, traffic, d.first_row, t
+        loops, d.in_matrix, counts, depths[0], depths[1], double, traffic, first_row, t
     )
     total = cycles.multiply + cycles.rows + cycles.load + cycles.move + d.around_cycles
+    total += write_cycles(d.writes, columns)
     total += max(d.row_hold - cycles.row_age, 0.0)
     total += refresh_cycles(total, cycles.rest, d.refreshing)
     work = NestWork(
-        depths[0], depths[1], loads * d.places.load.places, moves * d.places.move.places
+        depths[0],
+        depths[1],
+        loads * d.places.load.places,
+        moves * d.places.move.places,
+        columns * d.writes.column_pj + -(-columns // t.columns) * d.writes.row_pj,
+        1 if row_is_open else 0,
     )
     result = score(d.goal, total, loops, d.sizes, d.in_matrix, work, t.columns)
     return result + TIE_BREAK * (counts.chunks * work.loads + counts.rounds * work.moves)

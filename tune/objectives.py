@@ -59,6 +59,10 @@ class NestWork(NamedTuple):
     move_depth: int
     loads: float
     moves: float
+    written_pj: float
+    """Picojoules of the host's writes of the matrix."""
+    open_rows: int
+    """Rows of a group that stand open already."""
 
 
 def energies(device: Device, load: str, multiply: str, move: str) -> Energies:
@@ -89,7 +93,7 @@ def nest_energy(
     shares = goal.core_points.copy()
     for i in range(len(loops)):
         shares[loops[i, 0]] *= loops[i, 1]
-    e, total = goal.energies, 0.0
+    e, total = goal.energies, work.written_pj
     own = np.empty(len(sizes), np.int64)
     for kind in range(1 << len(sizes)):
         number = 1
@@ -104,7 +108,7 @@ def nest_energy(
                 own[dim] = shares[dim]
         if number > 0:
             one = e.multiply * valid_iterations(loops, own, len(loops))
-            one += e.row * rows_opened(loops, own, in_matrix, columns)
+            one += e.row * (rows_opened(loops, own, in_matrix, columns) - work.open_rows)
             one += e.load * work.loads * valid_iterations(loops, own, work.load_depth)
             one += e.move * work.moves * valid_iterations(loops, own, work.move_depth)
             total += number * one

@@ -20,6 +20,7 @@ from pim_opt.tune.contraction_space import ContractionSpace, SpreadTable
 from pim_opt.tune.nest_search import (
     DOUBLE,
     LOAD_DEPTH,
+    NO_WRITES,
     ORDER,
     OUTPUT_INNER,
     REDUCTION_INNER,
@@ -63,7 +64,7 @@ def distribution_of(variant: Variant) -> Distribution:
     refreshing = refreshing_of(space.device, variant.mode)
     goal = variant.goal("latency", 0.0)
     places = variant.places(Paces(space.device))
-    return variant.distribution(places, first_row, refreshing, around, goal)
+    return variant.distribution(places, first_row, refreshing, around, NO_WRITES, goal)
 
 
 def nest_choices(variant: Variant) -> tuple[NestChoice, ...]:

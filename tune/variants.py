@@ -19,7 +19,7 @@ from pim_opt.dialects.iteration import Role
 from pim_opt.dialects.placement import LOCAL, Piece, Placement
 from pim_opt.dialects.schedule import LANE, ROWS, TIME, Factor, Schedule, Split
 from pim_opt.tune.contraction_space import ContractionSpace, Spread
-from pim_opt.tune.nest_search import NO_LOOP, ORDERS, Distribution, Places
+from pim_opt.tune.nest_search import NO_LOOP, NO_WRITES, ORDERS, Distribution, MatrixWrites, Places
 from pim_opt.tune.objectives import OBJECTIVES, Goal, Objective, energies
 
 
@@ -171,20 +171,42 @@ class Variant:
             self.sum_level,
         )
 
-    def pricing(self, places: Places, around: Around, objective: Objective) -> tuple[object, ...]:
+    def pricing(
+        self, places: Places, around: Around, objective: Objective, *, moves_matrix: bool
+    ) -> tuple[object, ...]:
         """All that the prices of the variant's nests depend on, besides kernel and device.
 
-        Time does not depend on which members of a level take part, but for what `places` says.
+        Time does not depend on which members of a level take part, but for what `places` says, and
+        for where the host writes the matrix.
         """
         spread = self.spread
         key = (self.mode.multiply, spread.lane_dim, spread.rounds, places, around)
-        return key if objective == "latency" else (*key, *self.hardware, spread.groups)
+        by_places = moves_matrix or objective != "latency"
+        return (*key, *self.hardware, spread.groups) if by_places else key
 
     def places(self, paces: Paces) -> Places:
         """Where loads and moves go."""
         loads = self._places(self.mode.load[self.travel], None)
         moves = self._places(self._move_command, self.sum_level)
         return Places(paces.pace(loads), paces.pace(moves), turns_of(loads, moves, paces))
+
+    def writes(self, accesses: HostAccesses) -> MatrixWrites:
+        """How the host writes the matrix, if it must."""
+        if not accesses.moves_matrix:
+            return NO_WRITES
+        device = self.space.device
+        write = device.kernels.host.write
+        loops = self._places(write, None)
+        banks = loops.commands * prod(self.spread.groups)
+        opener, _ = device.row_commands(device.commands[write].spans)
+        return MatrixWrites(
+            accesses.matrix_writes(loops),
+            loops.commands,
+            accesses.write_settles,
+            loops.commands == device.cores,
+            energy_pj(device, {write: banks}, {}),
+            energy_pj(device, {}, {opener: banks}),
+        )
 
     def around(self, accesses: HostAccesses, rows: str) -> Around:
         """The host's accesses, whose writes find rows open as the schedule's `rows:` says."""
@@ -210,6 +232,7 @@ class Variant:
         first_row: FirstRow,
         refreshing: Refreshing,
         around: Around,
+        writes: MatrixWrites,
         goal: Goal,
     ) -> Distribution:
         """What the search over time loops needs to know."""
@@ -241,6 +264,7 @@ class Variant:
             around_cycles=around.cycles,
             row_hold=around.row_hold,
             refreshing=refreshing,
+            writes=writes,
             goal=goal,
         )
 

@@ -1,6 +1,7 @@
 """The tuner: its prices are the model's, its space is legal, its bounds are bounds."""
 
 from math import inf
+from typing import Literal
 from unittest.mock import patch
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from pim_opt.cost.contraction import estimate
 from pim_opt.cost.mapping import Mapping
+from pim_opt.cost.origins import Origins
 from pim_opt.devices import load_device
 from pim_opt.dialects.iteration import Access, Contraction, Role, name_dims
 from pim_opt.dialects.schedule import one_nest
@@ -65,6 +67,27 @@ def test_shared_matrices_are_priced_as_the_model_does(
     result = tune_contraction(kernel, device, LANES, keep=5, objective=objective)
     for candidate in result.candidates:
         model = estimate(Mapping(kernel, one_nest(candidate.schedule), device, LANES))
+        assert candidate.cycles == pytest.approx(model.cycles)
+        wanted = combined(objective, model.cycles, model.energy_pj)
+        assert candidate.score == pytest.approx(wanted, rel=1e-6, abs=0.01)
+
+
+@settings(max_examples=6, deadline=None)
+@given(
+    h=st.integers(1, 4),
+    n=st.integers(1, 90),
+    k=st.integers(1, 200),
+    start=st.sampled_from(["dram", "host"]),
+    objective=st.sampled_from(OBJECTIVES),
+)
+def test_streamed_matrices_are_priced_as_the_model_does(
+    h: int, n: int, k: int, start: Literal["dram", "host"], objective: Objective
+) -> None:
+    kernel, device, origins = batched_gemv(h, n, k), load_device("attacc"), Origins("host", start)
+    for candidate in tune_contraction(
+        kernel, device, LANES, origins=origins, keep=5, objective=objective
+    ).candidates:
+        model = estimate(Mapping(kernel, candidate.schedule, device, LANES), origins)
         assert candidate.cycles == pytest.approx(model.cycles)
         wanted = combined(objective, model.cycles, model.energy_pj)
         assert candidate.score == pytest.approx(wanted, rel=1e-6, abs=0.01)
