@@ -1,9 +1,12 @@
 """Random contractions under random schedules: every level computes the same numbers."""
 
+from collections.abc import Callable
+
 import numpy as np
 from contractions import RandomContraction, contractions
 from hypothesis import assume, event, example, given
 from hypothesis import strategies as st
+from sums import RandomSum, sums
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 
@@ -11,6 +14,7 @@ from pim_opt.cost.mapping import Mapping
 from pim_opt.devices import device_names, load_device
 from pim_opt.diagnostics import verify
 from pim_opt.dialects.iteration import Role
+from pim_opt.dialects.pim import IssueOp
 from pim_opt.dialects.schedule import ScheduleError
 from pim_opt.parsing import make_context, parse_module
 from pim_opt.pass_options import expand, make_pass
@@ -18,6 +22,7 @@ from pim_opt.passes.kernel_access import kernels, mapping_of
 from pim_opt.passes.pim_set_schedule import PimSetSchedulePass
 from pim_opt.pipeline_spec import OptionSpec, PassSpec
 from pim_opt.sim.semantics import SemanticsChecker
+from pim_opt.tune.in_place import in_place_schedules
 from pim_opt.tune.random_schedules import random_schedule
 
 DEVICES = [name for name in device_names() if load_device(name).kernels.contraction is not None]
@@ -36,9 +41,16 @@ def is_quick(mapping: Mapping) -> bool:
 
 
 def compile_checked(
-    text: str, device: str, inputs: str, seed: int | None
+    text: str,
+    device: str,
+    inputs: str,
+    seed: int | None,
+    choose: Callable[[ModuleOp, int], str] | None = None,
 ) -> tuple[ModuleOp, Context]:
-    """The module compiled under the semantics check, its kernel by a random schedule of `seed`."""
+    """The module compiled under the semantics check, its kernel by a schedule drawn with `seed`.
+
+    `choose` draws it; by default any that the device can follow.
+    """
     context = make_context()
     module = parse_module(text, "<text>", context)
     checker = SemanticsChecker()
@@ -47,7 +59,7 @@ def compile_checked(
     for spec in expand([PassSpec("pim-compile", options, 0)], ""):
         pass_ = make_pass(spec, "")
         if isinstance(pass_, PimSetSchedulePass) and seed is not None:
-            pass_ = PimSetSchedulePass(schedule_of(module, seed))
+            pass_ = PimSetSchedulePass((choose or schedule_of)(module, seed))
         pass_.apply(context, module)
         verify(module, "<text>")
         checker.check(module, spec.name)
@@ -103,6 +115,39 @@ def test_vectors_that_share_a_matrix(
     rows = kernel.contraction.with_role(Role.ROW)
     event(f"M > 1: {kernel.contraction.extent(Role.ROW) > 1}")
     event(f"copies of the matrix: {any(d.dim in rows for d in mapping.digits)}")
+
+
+@given(
+    device=st.sampled_from(DEVICES),
+    sum_=sums(),
+    inputs=st.sampled_from(["dram", "host"]),
+    seed=st.integers(0),
+)
+def test_sums(device: str, sum_: RandomSum, inputs: str, seed: int) -> None:
+    module, _ = compile_checked(sum_.mlir(), device, inputs, seed)
+    (kernel,) = kernels(module)
+    note_kind(mapping_of(kernel))
+
+
+@given(device=st.sampled_from(DEVICES), sum_=sums(), seed=st.integers(0))
+def test_sums_of_data_that_stay_in_place(device: str, sum_: RandomSum, seed: int) -> None:
+    module, _ = compile_checked(sum_.mlir(), device, "dram", seed, in_place_schedule_of)
+    (kernel,) = kernels(module)
+    mapping = mapping_of(kernel)
+    assert mapping.in_place
+    note_kind(mapping)
+    writes = [op for op in kernel.body.walk() if isinstance(op, IssueOp)]
+    host = mapping.device.kernels.host
+    assert host.read not in {op.command.data for op in writes}
+
+
+def in_place_schedule_of(module: ModuleOp, seed: int) -> str:
+    """One of the schedules that leave the data in place; a case without any is dropped."""
+    (kernel,) = kernels(module)
+    device = load_device(kernel.device.data)
+    found = list(in_place_schedules(kernel.contraction, device, device.column_elements("f16")))
+    assume(found)
+    return str(found[seed % len(found)])
 
 
 def note_kind(mapping: Mapping) -> None:
