@@ -57,6 +57,30 @@ class GeneralizeNamedOp(RewritePattern):
         rewriter.replace(op, generic)
 
 
+class GeneralizeReduce(RewritePattern):
+    """Fires on linalg.reduce, which is no structured op by name: it becomes a generic."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: linalg.ReduceOp, rewriter: PatternRewriter) -> None:
+        type_ = op.input.type
+        if not op.result or not isinstance(type_, TensorType):
+            return
+        rank = len(type_.get_shape())
+        summed = set(op.dimensions.get_values())
+        kept = tuple(AffineExpr.dimension(dim) for dim in range(rank) if dim not in summed)
+        reduction = IteratorTypeAttr(IteratorType.REDUCTION)
+        generic = GenericOp(
+            [op.input],
+            [op.init],
+            op.region.clone(),
+            [AffineMapAttr(AffineMap.identity(rank)), AffineMapAttr(AffineMap(rank, 0, kept))],
+            [reduction if dim in summed else PARALLEL for dim in range(rank)],
+            op.result.types,
+        )
+        generic.location = op.location
+        rewriter.replace(op, generic)
+
+
 def _transposing_body(op: linalg.TransposeOp) -> Region:
     element = op.res[0].type.element_type
     block = Block(arg_types=[element, element])
@@ -206,7 +230,7 @@ class RemoveUnused(RewritePattern):
 class LinalgNormalizePass(ModulePass):
     """Bring contractions to plain generics: acc + ext(a) * ext(b), reading operands as stored.
 
-    1. Named structured ops become generics.
+    1. Named structured ops and linalg.reduce become generics.
     2. Transposes fold into the indexing maps of their readers, across collapse_shape too.
     3. Factors that a contraction's body computes move to generics of their own before it, and so
        do masks of attention that are computed where they are added to the scores.
@@ -215,7 +239,8 @@ class LinalgNormalizePass(ModulePass):
     name = "linalg-normalize"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        PatternRewriteWalker(GeneralizeNamedOp(), apply_recursively=False).rewrite_module(op)
+        named = GreedyRewritePatternApplier([GeneralizeNamedOp(), GeneralizeReduce()])
+        PatternRewriteWalker(named, apply_recursively=False).rewrite_module(op)
         patterns: list[RewritePattern] = [
             CollapseBeforeTranspose(),
             FoldTranspose(),

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 
 from hypothesis import strategies as st
 
@@ -91,4 +92,18 @@ def sums(draw: st.DrawFn) -> RandomSum:
         tuple(draw(st.permutations(range(rank)))),
         tuple(draw(st.permutations([*kept, *extra]))),
         draw(st.booleans()),
+    )
+
+
+@st.composite
+def regular_sums(draw: st.DrawFn) -> RandomSum:
+    """Sums of data whose sizes divide the devices' levels, the first axis any: they can stay."""
+    rank = draw(st.integers(1, 3))
+    sizes = [1 << draw(st.integers(0, 5)) for _ in range(rank)]
+    sizes[-1] *= LANES
+    sizes.insert(0, draw(st.integers(1, 9)) if prod(sizes) == 1 << 14 else 1)
+    summed = draw(st.sets(st.integers(0, rank), min_size=1))
+    kept: list[int | None] = [dim for dim in range(rank + 1) if dim not in summed]
+    return RandomSum(
+        tuple(sizes), tuple(range(rank + 1)), tuple(draw(st.permutations(kept or [None])))
     )

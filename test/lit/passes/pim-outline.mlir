@@ -202,3 +202,73 @@ func.func @sum(%x: tensor<4x8xf16>, %o: tensor<4xf16>) -> tensor<4xf16> {
   %r = linalg.reduce { arith.addf } ins(%x : tensor<4x8xf16>) outs(%o : tensor<4xf16>) dimensions = [1]
   func.return %r : tensor<4xf16>
 }
+
+// A sum is a contraction of the data, streamed, with ones that the host holds: as many as a column
+// has lanes, where these divide what is summed.
+// CHECK-LABEL: func.func @sum_of_argument
+// CHECK: [[W:%.*]] = tensor.expand_shape %x {{.*}} : tensor<3x1024xf16> into tensor<3x64x16xf16>
+// CHECK: [[ONES:%.*]] = arith.constant dense<1.000000e+00> : tensor<16xf16>
+// CHECK: pim.kernel "sum{{[0-9]+}}" {{.*}} over <n 3 output, k0 64 reduction, k1 16 reduction>
+// CHECK-SAME: ins([[ONES]], [[W]] : {{.*}}) resident [] from "dram" held [0]
+func.func @sum_of_argument(%x: tensor<3x1024xf16>) -> tensor<3xf16> {
+  %c = arith.constant 0.0 : f16
+  %e = tensor.empty() : tensor<3xf16>
+  %i = linalg.fill ins(%c : f16) outs(%e : tensor<3xf16>) -> tensor<3xf16>
+  %y = linalg.reduce ins(%x : tensor<3x1024xf16>) outs(%i : tensor<3xf16>) dimensions = [1]
+    (%a: f16, %acc: f16) {
+      %s = arith.addf %acc, %a : f16
+      linalg.yield %s : f16
+    }
+  func.return %y : tensor<3xf16>
+}
+
+// Else as many as the data have, with zeros for the padding.
+// CHECK-LABEL: func.func @odd_sum
+// CHECK: arith.constant dense<1.000000e+00> : tensor<37xf16>
+// CHECK: pim.kernel {{.*}} over <n 3 output, k 37 reduction>
+func.func @odd_sum(%x: tensor<3x37xf16>) -> tensor<3xf16> {
+  %c = arith.constant 0.0 : f16
+  %e = tensor.empty() : tensor<3xf16>
+  %i = linalg.fill ins(%c : f16) outs(%e : tensor<3xf16>) -> tensor<3xf16>
+  %y = linalg.reduce ins(%x : tensor<3x37xf16>) outs(%i : tensor<3xf16>) dimensions = [1]
+    (%a: f16, %acc: f16) {
+      %s = arith.addf %acc, %a : f16
+      linalg.yield %s : f16
+    }
+  func.return %y : tensor<3xf16>
+}
+
+// Not offloaded: multiplications give no maximum.
+// CHECK-LABEL: func.func @maximum
+// CHECK-NOT: pim.kernel
+// CHECK: func.return
+func.func @maximum(%x: tensor<3x64xf16>) -> tensor<3xf16> {
+  %c = arith.constant 0.0 : f16
+  %e = tensor.empty() : tensor<3xf16>
+  %i = linalg.fill ins(%c : f16) outs(%e : tensor<3xf16>) -> tensor<3xf16>
+  // expected-remark@+1 {{reduction stays on the host: it needs a unit that takes the maximum}}
+  %y = linalg.reduce ins(%x : tensor<3x64xf16>) outs(%i : tensor<3xf16>) dimensions = [1]
+    (%a: f16, %acc: f16) {
+      %s = arith.maximumf %acc, %a : f16
+      linalg.yield %s : f16
+    }
+  func.return %y : tensor<3xf16>
+}
+
+// Not offloaded: what the host computes it adds up itself.
+// CHECK-LABEL: func.func @sum_of_computed
+// CHECK-NOT: pim.kernel
+// CHECK: func.return
+func.func @sum_of_computed(%x: tensor<64xf16>) -> tensor<f16> {
+  %c = arith.constant 0.0 : f16
+  %e = tensor.empty() : tensor<f16>
+  %i = linalg.fill ins(%c : f16) outs(%e : tensor<f16>) -> tensor<f16>
+  %d = linalg.add ins(%x, %x : tensor<64xf16>, tensor<64xf16>) outs(%x : tensor<64xf16>) -> tensor<64xf16>
+  // expected-remark@+1 {{reduction stays on the host: its operand is with the host, which has computed it}}
+  %y = linalg.reduce ins(%d : tensor<64xf16>) outs(%i : tensor<f16>) dimensions = [0]
+    (%a: f16, %acc: f16) {
+      %s = arith.addf %acc, %a : f16
+      linalg.yield %s : f16
+    }
+  func.return %y : tensor<f16>
+}

@@ -1,4 +1,4 @@
-// RUN: not pimc tune gemm --shape 1,2 2>&1 | filecheck %s --check-prefix=KIND
+// RUN: not pimc tune gemmm --shape 1,2 2>&1 | filecheck %s --check-prefix=KIND
 // RUN: not pimc tune gemv 2>&1 | filecheck %s --check-prefix=SHAPELESS
 // RUN: not pimc tune gemv --shape 1,2,3 2>&1 | filecheck %s --check-prefix=SIZES
 // RUN: not pimc tune gemv --shape 1,2,3,0 2>&1 | filecheck %s --check-prefix=ZERO
@@ -11,7 +11,7 @@
 // RUN: not pimc tune-db show %t.none 2>&1 | filecheck %s --check-prefix=DB
 // RUN: not pimc tune gemv --shape 1,1,64,64 --schedule baseline --no-records --trace %S 2>&1 | filecheck %s --check-prefix=TRACE
 
-// KIND: error: unknown kind 'gemm'; known are gemv
+// KIND: error: unknown kind 'gemmm'; known are gemm, gemv, gqa, red
 // SHAPELESS: error: kernel kind 'gemv' needs a shape: --shape batch,heads,k,n
 // SIZES: error: shape 1,2,3 has 3 sizes; gemv takes batch,heads,k,n
 // ZERO: error: n is 0; expected at least 1

@@ -141,7 +141,7 @@ func.func @map_rank(%x: tensor<32xf16>, %w: tensor<64x32xf16>) {
 #mat = affine_map<(d0, d1) -> (d0, d1)>
 #res = affine_map<(d0, d1) -> (d0)>
 func.func @roles(%x: tensor<64xf16>, %w: tensor<64x32xf16>) {
-  // expected-error@+1 {{'pim.kernel' op vector has dimensions [0], expected [1]}}
+  // expected-error@+1 {{'pim.kernel' op vector has dimensions [0], expected []}}
   %y = pim.kernel "g" on "attacc" over <n 64 output, k 32 reduction> maps [#vec, #mat, #res] ins(%x, %w : tensor<64xf16>, tensor<64x32xf16>) resident [1] from "dram" {
   ^bb0(%a: tensor<64xf16>, %b: tensor<64x32xf16>):
     %r = tensor.empty() : tensor<64xf16>
@@ -514,7 +514,7 @@ func.func @host_combine(%p: memref<4x64xf16>, %y: memref<32xf16>) {
 
 // -----
 
-// expected-error@+1 {{expected a role: one of batch, output, reduction}}
+// expected-error@+1 {{expected a role: one of batch, row, output, reduction}}
 func.func @role() attributes {s = #pim.space<n 4 sum>} { func.return }
 
 // -----
