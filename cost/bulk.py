@@ -17,9 +17,11 @@ from pim_opt.cost.streams import (
     add_to_history,
     deepest,
     host_places,
+    issue_cycles,
     level_counts,
     member,
     places_of,
+    reach,
     ready_at,
     rows_of,
 )
@@ -75,7 +77,7 @@ def _bulk_cycles(
             begin = 0 if i < t.window else result[i - t.window] + 1
             if open_row[bank] != CLOSED:
                 begin = max(begin, closes, last_access[bank] + t.close, last_open[bank] + t.active)
-                closes = begin + 2 * t.spacing  # An activation goes in between.
+                closes = begin + t.spacing
                 begin += t.precharge
             begin = ready_at(max(begin, opens), address[i], counts, openings, opened)
             add_to_history(begin, address[i], counts, openings, opened)
@@ -124,7 +126,7 @@ def bulk(device: Device, command: str, places: Ints, *, closed: bool) -> Ints:
         window=device.controller.window,
     )
     columns = ROWS_FOLLOWED * device.columns
-    return _bulk_cycles(
+    issued = _bulk_cycles(
         np.concatenate([places] * columns),
         np.repeat(np.arange(columns) // device.columns, len(places)),
         level_counts(device),
@@ -133,6 +135,24 @@ def bulk(device: Device, command: str, places: Ints, *, closed: bool) -> Ints:
         times,
         CLOSED if closed else OTHER,
     )
+    gained = np.arange(len(issued)) * _gain_by_order(device, command, places)
+    return issued - gained.astype(np.int64)
+
+
+def _gain_by_order(device: Device, command: str, places: Ints) -> float:
+    """Cycles an access that a controller gains which takes the first of several that is ready."""
+    few, many = 2, 4
+
+    def cycles(passes: int, window: int) -> int:
+        address = np.concatenate([places] * passes)
+        rows = rows_of(device, command)
+        return int(issue_cycles(address, level_counts(device), rows, window).max())
+
+    window = reach(device)
+    if window == 1:
+        return 0.0
+    gain = cycles(many, 1) - cycles(few, 1) - cycles(many, window) + cycles(few, window)
+    return max(gain, 0) / ((many - few) * len(places))
 
 
 def read_in_bulk(device: Device, *, closed: bool) -> Ints:
