@@ -39,9 +39,12 @@ def shared_matrix(h: int, m: int, n: int, k: int) -> Contraction:
     n=st.integers(1, 600),
     k=st.integers(1, 600),
     objective=st.sampled_from(OBJECTIVES),
+    name=st.sampled_from(["attacc", "attacc-ref"]),
 )
-def test_the_search_prices_as_the_model_does(h: int, n: int, k: int, objective: Objective) -> None:
-    device = load_device("attacc")
+def test_the_search_prices_as_the_model_does(
+    h: int, n: int, k: int, objective: Objective, name: str
+) -> None:
+    device = load_device(name)
     result = tune_contraction(batched_gemv(h, n, k), device, LANES, keep=5, objective=objective)
     assert result.candidates
     for candidate in result.candidates:
