@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pim_opt.commands.options import add_compile_options, compile_arguments
+from pim_opt.commands.options import add_compile_options, compile_arguments, show_remarks
 
 if TYPE_CHECKING:
     from pim_opt.sim.timing import Result
@@ -73,12 +73,16 @@ def result_text(name: str, result: "Result") -> str:
 
 def _write_timeline(result: "Result", path: Path) -> None:
     from pim_opt.devices import load_device  # noqa: PLC0415
-    from pim_opt.diagnostics import failure  # noqa: PLC0415
-    from pim_opt.timeline import chrome_trace  # noqa: PLC0415
+    from pim_opt.diagnostics import Diagnostic, Severity, failure  # noqa: PLC0415
+    from pim_opt.timeline import EVENT_LIMIT, chrome_trace  # noqa: PLC0415
 
     assert result.log is not None, "asked for above"
+    count = len(result.log)
     trace = chrome_trace(result.log, load_device(result.device))
     try:
         path.write_text(json.dumps(trace), encoding="utf-8")
     except OSError as error:
         raise failure(f"cannot write '{path}': {error}") from error
+    if count > EVENT_LIMIT:
+        message = f"'{path}' shows the first {EVENT_LIMIT:,} of {count:,} commands"
+        show_remarks([Diagnostic(Severity.WARNING, message)])

@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ import pytest
 
 from pim_opt import main as pim_opt_tool
 from pim_opt import pimc, timeline
+
+GOLDEN = Path(__file__).parents[1] / "golden"
 
 GEMV = """
 func.func @gemv(%x: tensor<1x64xf16>, %w: tensor<64x96xf16>) -> tensor<1x96xf16> {
@@ -129,12 +132,44 @@ def test_timeline_has_a_process_per_channel_and_a_track_per_bank_group(
     assert {("RD", 1), ("MACAB", 0), ("ACTAB", 0)} <= tracks
 
 
+@pytest.mark.parametrize(
+    ("stream", "device"),
+    [
+        ("attacc/mixpim16_1_700", "attacc-ref"),
+        ("attacc/kern_attn3", "attacc"),
+        ("hbmpim/addop2_rnd_150", "hbm-pim-ref"),
+    ],
+)
+def test_a_timeline_is_a_chrome_trace(tool: Tool, tmp_path: Path, stream: str, device: str) -> None:
+    """The rules of the format: phases and their fields, named tracks, slices that nest."""
+    shown = tmp_path / "timeline.json"
+    file = str(GOLDEN / f"{stream}.trace")
+    result = tool.result(file, "--device", device, "--timeline", str(shown))
+    events = json.loads(shown.read_text())["traceEvents"]
+    assert all(type(event[key]) is int for event in events for key in ("pid", "tid"))
+    labels = [event for event in events if event["ph"] == "M"]
+    slices = [event for event in events if event["ph"] == "X"]
+    assert [*labels, *slices] == events
+    tracks = {(event["pid"], event["tid"]) for event in slices}
+    named = [(event["name"], event["pid"], event["tid"]) for event in labels]
+    assert len(set(named)) == len(named)
+    assert {(pid, tid) for name, pid, tid in named if name == "thread_name"} == tracks
+    assert {pid for name, pid, _ in named if name == "process_name"} == {pid for pid, _ in tracks}
+    # Whole numbers of one length: slices of a track are apart or coincide.
+    assert all(type(e["ts"]) is int and e["dur"] == 1 for e in slices)
+    assert [e["ts"] for e in slices] == sorted(e["ts"] for e in slices)
+    assert 1 <= slices[0]["ts"] <= slices[-1]["ts"] <= result["cycles"]
+    assert Counter(e["name"] for e in slices) == result["commands"]
+    assert all(number >= 0 for e in slices for number in e["args"].values())
+
+
 def test_timeline_shows_so_many_commands_and_says_so(
     tool: Tool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(timeline, "EVENT_LIMIT", 2)
     shown = tmp_path / "timeline.json"
-    assert tool.run(tool.file("a.trace", TWO_ACCESSES), "--timeline", str(shown))[0] == 0
+    code, _, err = tool.run(tool.file("a.trace", TWO_ACCESSES), "--timeline", str(shown))
+    assert (code, err) == (0, f"warning: '{shown}' shows the first 2 of 3 commands\n")
     trace = json.loads(shown.read_text())
     assert [e["name"] for e in trace["traceEvents"] if e["ph"] == "X"] == ["ACT", "RD"]
     assert (trace["otherData"]["commands"], trace["otherData"]["shown"]) == (3, 2)
