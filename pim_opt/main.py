@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from pim_opt.output import exit_code
+
 if TYPE_CHECKING:
     from xdsl.context import Context
     from xdsl.dialects.builtin import ModuleOp
@@ -309,7 +311,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from pim_opt.diagnostics import Failure  # noqa: PLC0415
 
     try:
-        return _run(options)
+        return exit_code(lambda: _run(options))
     except Failure as error:
         if options.debug:
             raise

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pim_opt.output import exit_code
+
 COMMANDS = {
     "run": "compile, execute on data, compare with the host",
     "compile": "compile to command programs and write the IR",
@@ -45,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from pim_opt.diagnostics import Failure  # noqa: PLC0415
 
     try:
-        return int(_module(options.command).execute(options))
+        return exit_code(lambda: int(_module(options.command).execute(options)))
     except Failure as error:
         if options.debug:
             raise
