@@ -56,7 +56,7 @@ def run(
     """Simulate until the requests are used up, or to the end if they are the last.
 
     Args:
-        t: tables; groups, rows, shared: the state, see State.
+        t: tables; groups, rows, shared: the state, see RowState.
         log: receives the commands; `shared[LOGGED]` are in it.
         requests: a block of the stream.
         last: whether it is the last block.

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pim_opt.sim.timing.arrays import Ints
 from pim_opt.sim.timing.fr_fcfs.layout import (
     BLOCKED,
     ENTRIES,
@@ -23,28 +22,21 @@ from pim_opt.sim.timing.fr_fcfs.layout import (
     WAKES,
 )
 from pim_opt.sim.timing.layout import OTHER_CAUSE, REFRESH_INTERVAL
+from pim_opt.sim.timing.state import State
 from pim_opt.sim.timing.tables import Model
 
 Rows = NDArray[np.int32]
 
 
 @dataclass(frozen=True)
-class State:
-    """The controllers of all groups."""
+class RowState(State):
+    """The controllers of all groups, and when they opened each row."""
 
-    tables: Ints
-    groups: Ints
-    """Shape (groups, words)."""
     rows: Rows
     """Shape (groups, rows, banks): the era of the bank in which the row was opened."""
-    shared: Ints
-
-    def scalar(self, word: int) -> Ints:
-        """A word of every group, as HITS."""
-        return self.groups[:, word]
 
 
-def new_state(model: Model, groups: int) -> State:
+def new_state(model: Model, groups: int) -> RowState:
     """Nothing has arrived yet."""
     device = model.device
     window, entry = device.controller.window, OPERAND + model.operands
@@ -52,11 +44,11 @@ def new_state(model: Model, groups: int) -> State:
     per_bank = [device.cores, device.cores]
     sizes = [QUEUES * window, entries * entry, entries, *per_bank]
     tables, words = model.with_engine(sizes)
-    state = State(
+    state = RowState(
         tables,
         np.zeros((groups, words), np.int64),
-        np.zeros((groups, device.rows, device.cores), np.int32),
         np.zeros(WAKES + groups, np.int64),
+        np.zeros((groups, device.rows, device.cores), np.int32),
     )
     state.scalar(FREE_ENTRIES)[:] = entries
     state.scalar(REFRESH_DUE)[:] = tables[REFRESH_INTERVAL]

@@ -1,10 +1,7 @@
-"""The state of the engine."""
-
-from dataclasses import dataclass
+"""The state that the engine begins with."""
 
 import numpy as np
 
-from pim_opt.sim.timing.arrays import Ints
 from pim_opt.sim.timing.in_order.layout import (
     CLOSED,
     COMPLETED_CAUSE,
@@ -17,21 +14,8 @@ from pim_opt.sim.timing.in_order.layout import (
     REFRESH_DUE,
 )
 from pim_opt.sim.timing.layout import OTHER_CAUSE, REFRESH_INTERVAL
+from pim_opt.sim.timing.state import State
 from pim_opt.sim.timing.tables import Model
-
-
-@dataclass(frozen=True)
-class State:
-    """The controllers of all groups."""
-
-    tables: Ints
-    groups: Ints
-    """Shape (groups, words)."""
-    shared: Ints
-
-    def scalar(self, word: int) -> Ints:
-        """A word of every group, as HITS."""
-        return self.groups[:, word]
 
 
 def new_state(model: Model, groups: int) -> State:
