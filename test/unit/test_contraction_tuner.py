@@ -90,7 +90,7 @@ def test_streamed_matrices_are_priced_as_the_model_does(
     for candidate in tune_contraction(
         kernel, device, LANES, origins=origins, keep=5, objective=objective
     ).candidates:
-        model = estimate(Mapping(kernel, candidate.schedule, device, LANES), origins)
+        model = estimate(Mapping(kernel, one_nest(candidate.schedule), device, LANES), origins)
         assert candidate.cycles == pytest.approx(model.cycles)
         wanted = combined(objective, model.cycles, model.energy_pj)
         assert candidate.score == pytest.approx(wanted, rel=1e-6, abs=0.01)
