@@ -166,10 +166,12 @@ class _Turns:
     @property
     def blocking(self) -> float:
         """Cycles for which a softmax that stands before a turn keeps it waiting."""
-        mapping, at = self.mapping, self.mapping.softmax_steps
+        mapping, kernels = self.mapping, self.mapping.kernels
         if mapping.interleaves_softmax:
             return 0.0
-        return (at.last - (at.begin if at.begin > 1 else at.last)) * self.score.timings.multiply
+        wait = latency(mapping.device, mapping.move_command, kernels.softmax)
+        passes = mapping.rows_of_head * (mapping.softmax_passes + 1) - 1
+        return float(wait + passes * command_interval(mapping.device, kernels.softmax))
 
     def first(self, accesses: HostAccesses) -> CycleParts:
         """To the first multiplication of all."""

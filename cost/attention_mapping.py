@@ -16,7 +16,7 @@ from pim_opt.cost.rates import latency
 from pim_opt.devices import Device
 from pim_opt.devices.model import AttentionKernels, Register
 from pim_opt.dialects.attention import Attention
-from pim_opt.dialects.iteration import AttentionRole
+from pim_opt.dialects.iteration import AttentionRole, Role
 from pim_opt.dialects.placement import LOCAL, TIME, Piece, Placement
 from pim_opt.dialects.schedule import (
     AnySchedule,
@@ -95,6 +95,7 @@ class AttentionMapping:
         self._check_loads()
         self._check_blocks()
         self._check_sums()
+        self._check_cores()
         self._check_buffer()
 
     @property
@@ -170,9 +171,28 @@ class AttentionMapping:
         return -(-max(extents) // self.column_elements)
 
     @property
-    def rows_in_flight(self) -> int:
+    def heads_in_flight(self) -> int:
         """Heads whose rows are in the buffer at once."""
         return min(self.heads, 2)
+
+    @property
+    def rows_of_head(self) -> int:
+        """Rows of scores that share keys: the queries of a group."""
+        return self.kernel.extent(AttentionRole.GROUP)
+
+    @cached_property
+    def row_strides(self) -> tuple[int, ...]:
+        """Per axis of the scores the step along the buffer, in elements; 0 for heads."""
+        stride = self.row_entries * self.column_elements
+        strides: list[int] = []
+        for dim in reversed(self.kernel.scores.dims):
+            role = self.kernel.dims[dim].role
+            if role is AttentionRole.GROUP:
+                strides.append(stride)
+                stride *= self.kernel.dims[dim].size
+            else:
+                strides.append(1 if role is AttentionRole.LENGTH else 0)
+        return tuple(reversed(strides))
 
     @cached_property
     def score_placement(self) -> Placement:
@@ -184,11 +204,14 @@ class AttentionMapping:
         for number, loop in enumerate(self.score.loops):
             if number in moments and moments[number].target == TIME:
                 pieces[loop.dim, loop.position] = moments[number]
-        for dim, number in zip(access.dims, self.score.kernel.result.dims, strict=True):
-            name = self.kernel.dims[dim].name
-            factors = self.score.schedule.split(name).factors
+        for dim, number, stride in zip(
+            access.dims, self.score.kernel.result.dims, self.row_strides, strict=True
+        ):
+            factors = self.score.schedule.split(self.kernel.dims[dim].name).factors
             if dim == self.length_dim:
                 axes.append((Piece(LOCAL, self.row_entries * self.column_elements),))
+            elif stride:
+                axes.append((Piece(LOCAL, self.kernel.dims[dim].size, stride),))
             else:
                 axes.append(tuple(pieces[number, i] for i in range(len(factors))))
         return Placement(self.kernels.buffer, tuple(axes))
@@ -219,7 +242,8 @@ class AttentionMapping:
     def interleaves_softmax(self) -> bool:
         """Whether there are enough multiplications for a softmax and loads to stand among them."""
         inner = (prod(loop.size for loop in m.loops[m.load_depth :]) for m in self.stages)
-        return self.heads > 1 and min(inner) > self.softmax_steps.ready
+        enough = min(inner) > self.softmax_steps.ready
+        return self.heads > 1 and self.rows_of_head == 1 and enough
 
     @property
     def move_command(self) -> str:
@@ -239,15 +263,9 @@ class AttentionMapping:
 
     # Chunks of operands, each loaded while the one before it is in use
 
-    @property
-    def chunks(self) -> int:
-        """Loads of weights for one head."""
-        return prod(loop.size for loop in self.context.loops[self.heads_depth : self.load_depth])
-
-    @property
-    def load_depth(self) -> int:
-        """Weights load inside of so many loops of the context."""
-        return self.context.load_depth
+    def chunks(self, stage: Mapping) -> int:
+        """Loads of a nest's operands for one head."""
+        return prod(loop.size for loop in stage.loops[self.heads_depth : stage.load_depth])
 
     # Checks
 
@@ -312,27 +330,36 @@ class AttentionMapping:
             )
 
     def _check_loads(self) -> None:
-        if self.score.load_depth != self.heads_depth:
-            raise ScheduleError(
-                "the query of a head loads in several parts: 'x' in the order must stand behind the"
-                " loops over heads"
-            )
-        if self.context.load_depth < self.heads_depth:
-            raise ScheduleError("the weights of several heads load at once")
-        if any(stage.move_depth < self.heads_depth for stage in self.stages):
-            raise ScheduleError("results of several heads move at once")
+        for stage in self.stages:
+            if min(stage.load_depth, stage.move_depth) < self.heads_depth:
+                raise ScheduleError(
+                    "operands or results of several heads move at once: 'x' and 'y' stand behind"
+                    " the loops over heads"
+                )
+            rows = stage.kernel.with_role(Role.ROW)
+            if any(digit.dim in rows for digit in stage.digits):
+                raise ScheduleError("queries that share keys are spread over hardware")
         if not all(stage.schedule.double_buffer for stage in self.stages):
             raise ScheduleError("the nests run in turn, so that both are 'double'")
 
+    def _check_cores(self) -> None:
+        """That every core holds keys and values, if only padding.
+
+        Multiplications act on all cores, and what one sums of no data no move would clear before
+        the other product.
+        """
+        for stage, what in ((self.score, "keys"), (self.context, "values")):
+            used = prod(stage.used(target) for target in stage.core_targets)
+            if used != self.device.cores:
+                raise ScheduleError(
+                    f"{what} lie in {used} of {self.device.cores} cores; they must lie in all,"
+                    " so that moves clear the sums of all"
+                )
+
     def _check_buffer(self) -> None:
-        rows = self.rows_in_flight * self.rows_of_head
+        rows = self.heads_in_flight * self.rows_of_head
         if rows * self.row_entries > self.buffer.entries:
             raise ScheduleError(
                 f"{rows} rows of {self.row_entries} entries are in {self.kernels.buffer} at once,"
                 f" but it has {self.buffer.entries}"
             )
-
-    @property
-    def rows_of_head(self) -> int:
-        """Rows of scores that share keys: the queries of a group."""
-        return self.kernel.extent(AttentionRole.GROUP)

@@ -36,9 +36,9 @@ def _kernel_around(op: RequireOp) -> KernelOp:
 def _stays_in_group(op: RequireOp) -> bool:
     """Whether the data come from a register file of the group, from where its cores can load."""
     source = layout_of(op.source)
-    device = device_of(_kernel_around(op))
     if not isinstance(source, PlacementAttr) or source.data.space == BANK:
         return False
+    device = device_of(_kernel_around(op))
     return device.registers[source.data.space].per == device.group
 
 

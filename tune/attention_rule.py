@@ -4,6 +4,7 @@ No search and no cost: heads, positions, keys and values over the levels that th
 a whole query in the buffers and as many weights as fit, positions in blocks of an entry.
 """
 
+from collections.abc import Sequence
 from math import prod
 
 from pim_opt.devices import Device
@@ -30,18 +31,12 @@ def _time(size: int) -> Factor:
     return Factor((TIME,), size)
 
 
-def _spread(
-    device: Device, targets: tuple[str, ...], points: int, whole: str | None
-) -> tuple[list[Factor], int]:
-    """Factors that spread `points` over targets, `whole` filled up; and the points left of each."""
+def _spread(device: Device, targets: Sequence[str], points: int) -> tuple[list[Factor], int]:
+    """Factors that spread `points` over all members of targets, and what each gets."""
     factors: list[Factor] = []
-    reserved = device.members((whole,)) if whole in targets else 1
     for text in targets:
-        levels = text.split("*")
-        members = prod(device.level(name).count for name in levels)
-        size = members if text == whole else balanced(_ceil(points, reserved), members)
-        if size > 1 or text == whole:
-            factors.append(Factor(tuple(device.level(name).short for name in levels), size))
+        levels = tuple(device.level(name).short for name in text.split("*"))
+        factors.append(Factor(levels, device.members(levels)))
     return factors, _ceil(points, prod(factor.size for factor in factors))
 
 
@@ -73,7 +68,7 @@ class _Rule:
         return [self.kernel.dims[i] for i in self.kernel.with_role(role)]
 
     def _heads(self) -> list[Split]:
-        """Heads over the groups, the outermost dimension first."""
+        """Heads over the groups, the outermost dimension first; and the queries that share one."""
         free = self.device.groups
         splits: list[Split] = []
         for dim in self._dims(AttentionRole.HEAD):
@@ -81,17 +76,18 @@ class _Rule:
             free //= size
             factor = Factor((self.device.group_level.short,), size)
             splits.append(Split(dim.name, (factor, _time(_ceil(dim.size, size)))))
-        return splits
+        shared = self._dims(AttentionRole.GROUP)
+        return [*splits, *(Split(dim.name, (_time(dim.size),)) for dim in shared)]
 
-    def _blocks(self, whole: str | None) -> tuple[list[Factor], int]:
+    def _blocks(self) -> tuple[list[Factor], int]:
         """Positions over the hardware, and the blocks of an entry that a core has of them."""
         (dim,) = self._dims(AttentionRole.LENGTH)
         targets = self.kernels.hand_mapping[AttentionRole.LENGTH]
-        return _spread(self.device, targets, _ceil(dim.size, self.lanes), whole)
+        return _spread(self.device, targets, _ceil(dim.size, self.lanes))
 
-    def _lane_split(self, dim: Dim, role: AttentionRole, whole: str | None) -> Split:
+    def _lane_split(self, dim: Dim, role: AttentionRole) -> Split:
         targets = self.kernels.hand_mapping[role]
-        factors, columns = _spread(self.device, targets, _ceil(dim.size, self.lanes), whole)
+        factors, columns = _spread(self.device, targets, _ceil(dim.size, self.lanes))
         return Split(dim.name, (*factors, _time(columns), Factor((LANE,), self.lanes)))
 
     def _sum_level(self, role: AttentionRole, moves: dict[str, str]) -> str | None:
@@ -117,9 +113,9 @@ class _Rule:
         (length,), (key,) = self._dims(AttentionRole.LENGTH), self._dims(AttentionRole.KEY)
         level = self._sum_level(AttentionRole.KEY, self.kernels.score.move)
         heads = self._heads()
-        factors, blocks = self._blocks(None)
+        factors, blocks = self._blocks()
         positions = Split(length.name, (*factors, _time(blocks), _time(self.lanes)))
-        keys = self._lane_split(key, AttentionRole.KEY, level)
+        keys = self._lane_split(key, AttentionRole.KEY)
         names = [split.dim for split in heads]
         order = [*names, length.name, length.name, key.name]
         marks = (len(names), len(names) + 1)
@@ -131,12 +127,12 @@ class _Rule:
         (length,), (value,) = self._dims(AttentionRole.LENGTH), self._dims(AttentionRole.VALUE)
         level = self._sum_level(AttentionRole.LENGTH, self.kernels.context.move)
         heads = self._heads()
-        factors, blocks = self._blocks(level)
+        factors, blocks = self._blocks()
         operand = self.device.registers[self.kernels.context.operand]
         inner = balanced(blocks, operand.entries // operand.halves)
         outer = _ceil(blocks, inner)
         positions = Split(length.name, (*factors, _time(outer), _time(inner), _time(self.lanes)))
-        values = self._lane_split(value, AttentionRole.VALUE, None)
+        values = self._lane_split(value, AttentionRole.VALUE)
         names = [split.dim for split in heads]
         n, e = length.name, value.name
         depth = len(names)

@@ -74,8 +74,8 @@ class AttentionSpace:
         mode, names = self._kernels.score, [split.dim for split in heads]
         shared = [split.dim for split in self._groups]
         for summed, rest in self._summed(mode):
-            keys, columns = self._spread(summed, _ceil(key.size, self._lanes), whole=True)
-            positions, blocks = self._spread(rest, _ceil(length.size, self._lanes), whole=False)
+            keys, columns = self._spread(summed, _ceil(key.size, self._lanes))
+            positions, blocks = self._spread(rest, _ceil(length.size, self._lanes))
             splits = (
                 *heads,
                 *self._groups,
@@ -97,11 +97,11 @@ class AttentionSpace:
         mode = self._kernels.context
         blocks_in_all = _ceil(length.size, self._lanes)
         for summed, rest in self._summed(mode):
-            whole, left = self._spread(summed, blocks_in_all, whole=True)
+            whole, left = self._spread(summed, blocks_in_all)
             for levels in _subsets(rest):
                 others = tuple(level for level in rest if level not in levels)
-                values, columns = self._spread(levels, _ceil(value.size, self._lanes), whole=False)
-                positions, blocks = self._spread(others, left, whole=False)
+                values, columns = self._spread(levels, _ceil(value.size, self._lanes))
+                positions, blocks = self._spread(others, left)
                 e = Split(value.name, (*values, _time(columns), Factor((LANE,), self._lanes)))
                 for outer, inner in self._chunks(blocks):
                     times = (_time(outer), _time(inner), _time(self._lanes))
@@ -144,15 +144,12 @@ class AttentionSpace:
             summed = (self._device.level(name).short,) if name else ()
             yield summed, tuple(level for level in levels if level not in summed)
 
-    def _spread(
-        self, levels: Levels, points: int, *, whole: bool
-    ) -> tuple[tuple[Factor, ...], int]:
-        """`points` over levels taken together, all members used if `whole`; and what is left."""
+    def _spread(self, levels: Levels, points: int) -> tuple[tuple[Factor, ...], int]:
+        """`points` over all members of levels taken together, and what each gets."""
         if not levels:
             return (), points
         members = prod(self._device.level(level).count for level in levels)
-        size = members if whole else balanced(points, members)
-        return ((Factor(levels, size),) if size > 1 or whole else ()), _ceil(points, size)
+        return (Factor(levels, members),), _ceil(points, members)
 
     @staticmethod
     def _level(summed: Levels) -> str | None:

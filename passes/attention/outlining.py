@@ -28,15 +28,13 @@ def reason_against(found: FusedAttention, device: Device) -> str | None:
         return f'device "{device.name}" has no attention commands'
     if found.mask is not None:
         return f'the softmax unit of device "{device.name}" adds no mask'
-    shared = found.attention.extent(AttentionRole.GROUP)
-    if shared > 1:
-        return f"{shared} queries share each key; only 1 is offloaded"
+    rows = 2 * found.attention.extent(AttentionRole.GROUP)
     length = found.attention.extent(AttentionRole.LENGTH)
     buffer = device.registers[device.kernels.attention.buffer]
-    if length > buffer.entries * buffer.lanes // 2:
+    if rows * -(-length // buffer.lanes) > buffer.entries:
         return (
-            f"a row of {length} scores is more than half of what the softmax buffer of device"
-            f' "{device.name}" holds'
+            f"{rows} rows of {length} scores, of two heads at once, are more than what the softmax"
+            f' buffer of device "{device.name}" holds'
         )
     return None
 

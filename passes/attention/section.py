@@ -19,17 +19,19 @@ from pim_opt.cost.attention_mapping import AttentionMapping
 from pim_opt.cost.mapping import Mapping
 from pim_opt.passes.column_transfers import Transfer
 from pim_opt.passes.compute_section import ComputeSection, flat_index, split_index
-from pim_opt.passes.program_builder import ZERO, ProgramBuilder, constant
+from pim_opt.passes.program_builder import ZERO, ProgramBuilder, constant, total
 
 
 @dataclass(frozen=True)
 class BufferTransfer(Transfer):
     """Between the cores and a register file of their group; nothing passes through the host."""
 
+    strides: tuple[int, ...] = ()
+    """Per axis of the tensor how many elements further along the entries a step of it leads."""
     axis: int = 0
-    """Axis of the tensor that runs along the entries of the register file."""
+    """The axis of consecutive elements."""
     entry: AffineExpr = ZERO
-    """Entry of the first element of that axis."""
+    """Entry of the first element."""
     elements: int | None = None
     """How many elements of the axis there are, where columns beyond them stay where they are."""
 
@@ -42,9 +44,12 @@ class BufferTransfer(Transfer):
     ) -> None:
         column = counters[0]
         place = self._place(group, counters[1:])
-        index = self._element(ZERO, column, place.linear)[self.axis]
+        indices = self._element(ZERO, column, place.linear)
+        index = indices[self.axis]
         core = [place.levels.get(level.short, ZERO) for level in self.device.core_levels]
-        entry = self.entry + index // self.lanes
+        pairs = zip(indices, self.strides, strict=True)
+        element = total([index * stride for index, stride in pairs if stride])
+        entry = self.entry + element // self.lanes
         loads = self.device.commands[self.command].kind == "load"
         operands = [self.slot_base + column, entry] if loads else [entry]
         bounds = [] if self.elements is None else [index * -1 + (self.elements - 1)]
@@ -88,13 +93,13 @@ class Loads:
 
 @dataclass(frozen=True)
 class Softmax:
-    """The commands of the softmax of one row of scores."""
+    """The commands of the softmax of the scores of a head, row by row."""
 
     mapping: AttentionMapping
     row: AffineExpr
-    """First entry of the row."""
+    """First entry of the first row."""
     conditions: tuple[AffineExpr, ...] = ()
-    """Under which there is such a row."""
+    """Under which there is such a head."""
 
     def given(self, condition: AffineExpr) -> "Softmax":
         """The same where `condition` is at least 0, too."""
@@ -102,16 +107,17 @@ class Softmax:
 
     def emit(self, builder: ProgramBuilder) -> None:
         """All of them at once."""
-        with builder.when(self.conditions):
-            if self.mapping.softmax_passes:
-                with builder.repeat(self.mapping.softmax_passes):
+        rows, passes = self.mapping.rows_of_head, self.mapping.softmax_passes
+        with builder.when(self.conditions), builder.repeat(rows) as row:
+            if passes:
+                with builder.repeat(passes):
                     self._pass(builder)
-            self._last(builder)
+            self._last(builder, row)
 
     def emit_share(
         self, builder: ProgramBuilder, group: AffineExpr, step: AffineExpr, steps: int
     ) -> None:
-        """Those that stand behind multiplication `step`."""
+        """Those of the only row that stand behind multiplication `step`."""
         at = self.mapping.softmax_steps
         if self.mapping.softmax_passes:
             since = step - at.begin
@@ -119,7 +125,7 @@ class Softmax:
             with builder.when([*self.conditions, since, step * -1 + (at.last - 1), *turn]):
                 self._pass(builder)
         with builder.when([*self.conditions, step - at.last, step * -1 + at.last]):
-            self._last(builder)
+            self._last(builder, ZERO)
 
     @property
     def _place(self) -> list[AffineExpr]:
@@ -130,9 +136,11 @@ class Softmax:
         assert passes is not None, "else a softmax has no passes before the last"
         builder.issue(passes.command, self._place)
 
-    def _last(self, builder: ProgramBuilder) -> None:
-        operands = [constant(self.mapping.length), constant(self.mapping.row_entries)]
-        builder.issue(self.mapping.kernels.softmax, self._place, [self.row, *operands])
+    def _last(self, builder: ProgramBuilder, number: AffineExpr) -> None:
+        entries = self.mapping.row_entries
+        row = self.row + number * entries
+        operands = [row, constant(self.mapping.length), constant(entries)]
+        builder.issue(self.mapping.kernels.softmax, self._place, operands)
 
 
 Behind = Loads | Softmax
@@ -155,33 +163,34 @@ class AttentionSection:
 
     def emit(self) -> None:
         """The whole section."""
-        heads, per_head = self._mapping.heads, 1 + self._mapping.chunks
-        self._emit_now(self._query(ZERO, ZERO))
-        first = constant(1)
+        mapping = self._mapping
+        heads, scores = mapping.heads, mapping.chunks(mapping.score)
+        per_head, second = scores + mapping.chunks(mapping.context), constant(scores)
+        self._emit_now(self._query(ZERO, ZERO, ZERO))
         if heads == 1:
             self._scores(ZERO, ZERO, [])
             self._softmax(ZERO).emit(self._builder)
-            self._emit_now(self._weights(ZERO, ZERO, first))
-            self._products(ZERO, first, [])
+            self._emit_now(self._weights(ZERO, ZERO, second))
+            self._products(ZERO, second, [])
             return
-        self._scores(ZERO, ZERO, [self._query(first, first)])
+        self._scores(ZERO, ZERO, [self._query(constant(1), ZERO, second)])
         with self._builder.repeat(heads - 1) as before:
-            number = before * per_head + 1
+            number = before * per_head + scores
             # The first softmax has no context to stand in.
-            first_softmax = self._softmax(before).given(before * -1)
-            weights = self._weights(before, ZERO, number + 1)
-            self._scores(before + 1, number, self._behind(first_softmax, [weights]))
+            first = self._behind(self._softmax(before).given(before * -1))
+            weights = self._weights(before, ZERO, number + scores)
+            self._scores(before + 1, number, [weights], first)
             ahead = self._after(before, number + per_head)
-            self._products(before, number + 1, ahead, self._softmax(before + 1))
-        last = constant(1 + (heads - 1) * per_head)
+            self._products(before, number + scores, ahead, self._behind(self._softmax(before + 1)))
+        last = constant(scores + (heads - 1) * per_head)
         self._products(constant(heads - 1), last, [])
 
-    def _behind(self, softmax: Softmax, others: Sequence[Behind]) -> list[Behind]:
+    def _behind(self, softmax: Softmax) -> list[Softmax]:
         """What stands behind multiplications; a softmax goes before them if they are too few."""
         if self._mapping.interleaves_softmax:
-            return [softmax, *others]
+            return [softmax]
         softmax.emit(self._builder)
-        return list(others)
+        return []
 
     def _after(self, head: AffineExpr, number: AffineExpr) -> list[Loads]:
         """What is used behind the context of `head`: another query, or the last head's weights."""
@@ -189,7 +198,7 @@ class AttentionSection:
         last = self._weights(constant(heads - 1), ZERO, number).given(head - (heads - 2))
         if heads == 2:
             return [last]
-        return [self._query(head + 2, number).given(head * -1 + (heads - 3)), last]
+        return [self._query(head + 2, ZERO, number).given(head * -1 + (heads - 3)), last]
 
     def _emit_now(self, loads: Loads) -> None:
         loads.emit(self._builder, self._group)
@@ -202,18 +211,23 @@ class AttentionSection:
         operand = self._mapping.device.registers[self._mapping.kernels.score.operand]
         return number % operand.halves * (operand.entries // operand.halves)
 
-    def _query(self, head: AffineExpr, number: AffineExpr) -> Loads:
-        """The query of a head, as load `number`."""
-        counters = split_index(self._mapping.head_loops, head)
+    def _counters(
+        self, section: ComputeSection, head: AffineExpr, chunk: AffineExpr
+    ) -> list[AffineExpr]:
+        """The loops around a chunk of operands."""
+        outer = section.mapping.loops[self._mapping.heads_depth : section.mapping.load_depth]
+        return [*split_index(self._mapping.head_loops, head), *split_index(outer, chunk)]
+
+    def _query(self, head: AffineExpr, chunk: AffineExpr, number: AffineExpr) -> Loads:
+        """A chunk of the query of a head, as load `number`."""
+        counters = self._counters(self._score, head, chunk)
         transfer = self._score.loads(counters, self._half(number))
         bounds = self._score.bounds(self._group, counters)
         return Loads(transfer, self._score.vector_memory, tuple(bounds))
 
     def _weights(self, head: AffineExpr, chunk: AffineExpr, number: AffineExpr) -> Loads:
         """A chunk of the weights of a head, as load `number`."""
-        mapping = self._mapping.context
-        outer = mapping.loops[self._mapping.heads_depth : mapping.load_depth]
-        counters = [*split_index(self._mapping.head_loops, head), *split_index(outer, chunk)]
+        counters = self._counters(self._context, head, chunk)
         loads = self._context.loads(counters, self._half(number))
         transfer = self._buffered(loads, head, None)
         bounds = tuple(self._context.bounds(self._group, counters))
@@ -224,7 +238,7 @@ class AttentionSection:
     def _buffered(
         self, transfer: Transfer, head: AffineExpr, elements: int | None
     ) -> BufferTransfer:
-        """`transfer` to or from the row of scores of `head`."""
+        """`transfer` to or from the rows of scores of `head`."""
         mapping = self._mapping
         return BufferTransfer(
             transfer.device,
@@ -234,30 +248,48 @@ class AttentionSection:
             transfer.lanes,
             transfer.moments,
             transfer.slot_base,
+            mapping.row_strides,
             mapping.kernel.scores.axes.index(mapping.length_dim),
             self._row(head),
             elements,
         )
 
     def _row(self, head: AffineExpr) -> AffineExpr:
-        """First entry of the row of scores of `head`."""
-        return head % self._mapping.rows_in_flight * self._mapping.row_entries
+        """First entry of the rows of scores of `head`."""
+        mapping = self._mapping
+        return head % mapping.heads_in_flight * (mapping.rows_of_head * mapping.row_entries)
 
     # The two nests
 
-    def _scores(self, head: AffineExpr, number: AffineExpr, ahead: Sequence[Behind]) -> None:
-        """Scores of a head, the query being load `number`."""
-        mapping = self._mapping.score
-
-        def after(counters: Sequence[AffineExpr]) -> None:
-            self._share(mapping, counters, ahead)
+    def _scores(
+        self,
+        head: AffineExpr,
+        number: AffineExpr,
+        ahead: Sequence[Loads],
+        first: Sequence[Behind] = (),
+    ) -> None:
+        """Scores of a head; the arguments are those of `_turn`."""
 
         def move(counters: Sequence[AffineExpr]) -> None:
             moves = self._buffered(self._score.moves(counters), head, self._mapping.length)
             moves.emit(self._builder, self._group, None)
 
-        half = self._half(number)
-        self._nest(self._score, head, lambda _: half, after, move)
+        self._turn(self._score, head, number, (ahead, first), self._query, move)
+
+    def _products(
+        self,
+        head: AffineExpr,
+        number: AffineExpr,
+        ahead: Sequence[Loads],
+        first: Sequence[Behind] = (),
+    ) -> None:
+        """The context of a head; the arguments are those of `_turn`."""
+
+        def move(counters: Sequence[AffineExpr]) -> None:
+            moves = self._context.moves(counters)
+            moves.emit(self._builder, self._group, self._context.result_memory)
+
+        self._turn(self._context, head, number, (ahead, first), self._weights, move)
 
     def _softmax(self, head: AffineExpr) -> Softmax:
         """The softmax of the scores of a head."""
@@ -265,51 +297,47 @@ class AttentionSection:
         bounds = self._score.bounds(self._group, counters)
         return Softmax(self._mapping, self._row(head), tuple(bounds))
 
-    def _products(
+    def _turn(
         self,
+        section: ComputeSection,
         head: AffineExpr,
         number: AffineExpr,
-        ahead: Sequence[Loads],
-        softmax: Softmax | None = None,
+        behind: tuple[Sequence[Loads], Sequence[Behind]],
+        load: Callable[[AffineExpr, AffineExpr, AffineExpr], Loads],
+        move: Callable[[Sequence[AffineExpr]], None],
     ) -> None:
-        """The context of a head, its first weights being load `number`.
+        """What a nest does for a head, its first operands being in place.
 
         Args:
+            section: whose multiplications these are.
             head: which head.
-            number: of its first load.
-            ahead: what loads while its last chunk of weights is in use.
-            softmax: of another head, for its first chunk.
+            number: of its first load, among all loads.
+            behind: what loads while its last chunk of operands is in use; and what else stands
+                behind the multiplications of its first.
+            load: the loads of a chunk of a head, as load of some number.
+            move: emits the moves of results.
         """
-        mapping, chunks = self._mapping.context, self._mapping.chunks
-        outer = mapping.loops[self._mapping.heads_depth : mapping.load_depth]
-        first = [] if softmax is None else self._behind(softmax, [])
+        mapping, depth = section.mapping, self._mapping.heads_depth
+        chunks = self._mapping.chunks(mapping)
+        ahead, first = behind
 
         def chunk(counters: Sequence[AffineExpr]) -> AffineExpr:
-            return flat_index(outer, counters[self._mapping.heads_depth :])
+            return flat_index(mapping.loops[depth : mapping.load_depth], counters[depth:])
 
         def after(counters: Sequence[AffineExpr]) -> None:
             if chunks == 1:
                 self._share(mapping, counters, [*first, *ahead])
                 return
             used = chunk(counters)
-            more = self._weights(head, used + 1, number + used + 1)
-            self._share(
-                mapping,
-                counters,
-                [
-                    *(one.given(used * -1) for one in first),
-                    more.given(used * -1 + (chunks - 2)),
-                    *(loads.given(used - (chunks - 1)) for loads in ahead),
-                ],
-            )
+            more = load(head, used + 1, number + used + 1).given(used * -1 + (chunks - 2))
+            begins = [one.given(used * -1) for one in first]
+            ends = [loads.given(used - (chunks - 1)) for loads in ahead]
+            self._share(mapping, counters, [*begins, more, *ends])
 
-        def move(counters: Sequence[AffineExpr]) -> None:
-            moves = self._context.moves(counters)
-            moves.emit(self._builder, self._group, self._context.result_memory)
+        def half(counters: Sequence[AffineExpr]) -> AffineExpr:
+            return self._half(number + chunk(counters))
 
-        self._nest(
-            self._context, head, lambda counters: self._half(number + chunk(counters)), after, move
-        )
+        self._nest(section, head, half, after, move)
 
     def _share(
         self, mapping: Mapping, counters: Sequence[AffineExpr], behind: Sequence[Behind]

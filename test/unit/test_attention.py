@@ -48,23 +48,23 @@ def test_names_number_the_dimensions_of_one_role() -> None:
     assert [dim.name for dim in name_dims((2, r) for r in roles)] == ["h0", "h1", "n"]
 
 
-@pytest.mark.parametrize("attention", [SEPARATE, shared(1)])
-def test_products_of_one_query_for_each_head(attention: Attention) -> None:
-    assert attention.score == Contraction(
+def test_products_of_one_query_for_each_head() -> None:
+    assert SEPARATE.score == Contraction(
         (Dim("h", 6, Role.BATCH), Dim("n", 9, Role.OUTPUT), Dim("d", 8, Role.REDUCTION)),
         vector=Access((0, None, 2)),
         matrix=Access((0, 2, 1)),
-        result=Access((0, 1)) if attention is SEPARATE else Access((0, 1, None)),
+        result=Access((0, 1)),
     )
-    context = attention.context
+    context = SEPARATE.context
     assert context.dims[1:] == (Dim("n", 9, Role.REDUCTION), Dim("e", 7, Role.OUTPUT))
     assert context.shape(context.matrix) == (9, 6, 7)
 
 
-def test_products_of_shared_keys() -> None:
-    for name in ("score", "context"):
-        with pytest.raises(ValueError, match="3 queries share each key and value"):
-            getattr(shared(3), name)
+def test_queries_that_share_a_head_are_rows_of_both_products() -> None:
+    score, context = shared(3).stages
+    assert score.extent(Role.ROW) == context.extent(Role.ROW) == 3
+    assert score.shape(score.result) == context.shape(context.vector) == (6, 9, 3)
+    assert score.shape(score.matrix) == (6, 8, 9)
 
 
 @pytest.mark.parametrize(
