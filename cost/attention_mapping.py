@@ -180,6 +180,11 @@ class AttentionMapping:
         """Rows of scores that share keys: the queries of a group."""
         return self.kernel.extent(AttentionRole.GROUP)
 
+    @property
+    def entries_of_rows(self) -> int:
+        """Entries that rows of scores and weights take; results move by way of one behind them."""
+        return self.heads_in_flight * self.rows_of_head * self.row_entries
+
     @cached_property
     def row_strides(self) -> tuple[int, ...]:
         """Per axis of the scores the step along the buffer, in elements; 0 for heads."""
@@ -357,9 +362,10 @@ class AttentionMapping:
                 )
 
     def _check_buffer(self) -> None:
-        rows = self.heads_in_flight * self.rows_of_head
-        if rows * self.row_entries > self.buffer.entries:
+        needed = self.entries_of_rows + 1
+        if needed > self.buffer.entries:
             raise ScheduleError(
-                f"{rows} rows of {self.row_entries} entries are in {self.kernels.buffer} at once,"
-                f" but it has {self.buffer.entries}"
+                f"{self.heads_in_flight * self.rows_of_head} rows of {self.row_entries} entries are"
+                f" in {self.kernels.buffer} at once, and results move by way of another: {needed}"
+                f" in all, but it has {self.buffer.entries}"
             )

@@ -31,7 +31,7 @@ def reason_against(found: FusedAttention, device: Device) -> str | None:
     rows = 2 * found.attention.extent(AttentionRole.GROUP)
     length = found.attention.extent(AttentionRole.LENGTH)
     buffer = device.registers[device.kernels.attention.buffer]
-    if rows * -(-length // buffer.lanes) > buffer.entries:
+    if rows * -(-length // buffer.lanes) >= buffer.entries:
         return (
             f"{rows} rows of {length} scores, of two heads at once, are more than what the softmax"
             f' buffer of device "{device.name}" holds'

@@ -286,7 +286,9 @@ class AttentionSection:
         """The context of a head; the arguments are those of `_turn`."""
 
         def move(counters: Sequence[AffineExpr]) -> None:
-            moves = self._context.moves(counters)
+            # By way of an entry behind the rows of scores and weights.
+            scratch = constant(self._mapping.entries_of_rows)
+            moves = replace(self._context.moves(counters), slot_base=scratch)
             moves.emit(self._builder, self._group, self._context.result_memory)
 
         self._turn(self._context, head, number, (ahead, first), self._weights, move)
