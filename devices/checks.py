@@ -2,19 +2,11 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from difflib import get_close_matches
 
+from pim_opt.devices.lane_checks import lane_kernel_problems
 from pim_opt.devices.meaning import Meaning, MeaningError, parse_meaning
 from pim_opt.devices.model import ELEMENT_BYTES, Command, ContractionMode, Device, Level
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Something wrong at a path of the file, as `$.organisation.levels`."""
-
-    path: str
-    message: str
+from pim_opt.devices.problem import Problem, known_command, unknown
 
 
 def problems(device: Device) -> Iterator[Problem]:
@@ -28,13 +20,6 @@ def problems(device: Device) -> Iterator[Problem]:
         return
     for check in (_commands, _kernels, _timing, _controller):
         yield from check(device)
-
-
-def _unknown(what: str, name: str, known: Iterable[str]) -> str:
-    names = list(known)
-    close = get_close_matches(name, names, n=1)
-    hint = f"; did you mean '{close[0]}'?" if close else ""
-    return f"unknown {what} '{name}'{hint} (known: {', '.join(names)})"
 
 
 def _organisation(device: Device) -> Iterator[Problem]:
@@ -57,7 +42,7 @@ def _organisation(device: Device) -> Iterator[Problem]:
     if device.clock_ps < 1:
         yield Problem("$.clock_ps", f"clock_ps {device.clock_ps}; expected at least 1")
     if not _has_level(device.levels, device.group):
-        yield Problem("$.group", _unknown("level", device.group, _level_names(device)))
+        yield Problem("$.group", unknown("level", device.group, _level_names(device)))
 
 
 def _level_names(device: Device) -> list[str]:
@@ -80,14 +65,14 @@ def _layout(device: Device) -> Iterator[Problem]:
         yield Problem("$.host_layout", "host_layout must end in column, row")
     for i, element in enumerate(device.elements):
         if element not in ELEMENT_BYTES:
-            yield Problem(f"$.elements[{i}]", _unknown("element type", element, ELEMENT_BYTES))
+            yield Problem(f"$.elements[{i}]", unknown("element type", element, ELEMENT_BYTES))
 
 
 def _registers(device: Device) -> Iterator[Problem]:
     for name, register in device.registers.items():
         path = f"$.registers.{name}"
         if not _has_level(device.levels, register.per):
-            yield Problem(f"{path}.per", _unknown("level", register.per, _level_names(device)))
+            yield Problem(f"{path}.per", unknown("level", register.per, _level_names(device)))
         for field in ("entries", "lanes", "halves"):
             value: int = getattr(register, field)
             if value < 1:
@@ -99,7 +84,7 @@ def _registers(device: Device) -> Iterator[Problem]:
             )
         if register.element not in ("column", "f32"):
             yield Problem(
-                f"{path}.element", _unknown("element type", register.element, ("column", "f32"))
+                f"{path}.element", unknown("element type", register.element, ("column", "f32"))
             )
 
 
@@ -109,14 +94,14 @@ def _commands(device: Device) -> Iterator[Problem]:
         path = f"$.commands.{name}"
         for i, level in enumerate(command.spans):
             if level not in core_names:
-                yield Problem(f"{path}.spans[{i}]", _unknown("core level", level, core_names))
+                yield Problem(f"{path}.spans[{i}]", unknown("core level", level, core_names))
         if command.meaning is not None:
             yield from _meaning(device, command, f"{path}.meaning")
         if command.scope is not None and not _has_level(device.levels, command.scope):
-            message = _unknown("level", command.scope, _level_names(device))
+            message = unknown("level", command.scope, _level_names(device))
             yield Problem(f"{path}.scope", message)
         for number, row_command in enumerate(command.rows_by or ()):
-            yield from _known_command(device, row_command, f"{path}.rows_by[{number}]")
+            yield from known_command(device, row_command, f"{path}.rows_by[{number}]")
         if command.row:
             try:
                 device.rows_by(name)
@@ -137,12 +122,12 @@ def _meaning(device: Device, command: Command, path: str) -> Iterator[Problem]:
     known = ["column", "data", *device.registers, *command.spans, *command.operands]
     for ref in meaning.references():
         if ref.name not in known:
-            yield Problem(path, f"meaning: {_unknown('name', ref.name, known)}")
+            yield Problem(path, f"meaning: {unknown('name', ref.name, known)}")
         for index in ref.indices:
             if index not in command.operands:
                 yield Problem(
                     path,
-                    f"meaning: {_unknown('index operand', index, command.operands)}",
+                    f"meaning: {unknown('index operand', index, command.operands)}",
                 )
 
 
@@ -150,7 +135,8 @@ def _kernels(device: Device) -> Iterator[Problem]:
     path = "$.kernels"
     host = device.kernels.host
     for field, name in (("read", host.read), ("write", host.write)):
-        yield from _known_command(device, name, f"{path}.host.{field}")
+        yield from known_command(device, name, f"{path}.host.{field}")
+    yield from lane_kernel_problems(device)
     contraction = device.kernels.contraction
     if contraction is None:
         return
@@ -159,7 +145,7 @@ def _kernels(device: Device) -> Iterator[Problem]:
     roles = (*needed, "row")
     for role in contraction.hand_mapping:
         if role not in roles:
-            yield Problem(f"{path}.hand_mapping.{role}", _unknown("role", role, roles))
+            yield Problem(f"{path}.hand_mapping.{role}", unknown("role", role, roles))
     for role in roles:
         targets = contraction.hand_mapping.get(role)
         if targets is None and role in needed:
@@ -168,33 +154,28 @@ def _kernels(device: Device) -> Iterator[Problem]:
             for level in target.split("*"):
                 if not _has_level(device.levels, level):
                     where = f"{path}.hand_mapping.{role}[{i}]"
-                    yield Problem(where, _unknown("level", level, _level_names(device)))
+                    yield Problem(where, unknown("level", level, _level_names(device)))
     for name, mode in (("tree", contraction.tree), ("broadcast", contraction.broadcast)):
         if mode is not None:
             yield from _mode(device, mode, f"{path}.{name}")
 
 
 def _mode(device: Device, mode: ContractionMode, path: str) -> Iterator[Problem]:
-    yield from _known_command(device, mode.multiply, f"{path}.multiply")
+    yield from known_command(device, mode.multiply, f"{path}.multiply")
     for field, name in (("operand", mode.operand), ("accumulator", mode.accumulator)):
         if name not in device.registers:
-            yield Problem(f"{path}.{field}", _unknown("register", name, device.registers))
+            yield Problem(f"{path}.{field}", unknown("register", name, device.registers))
     for travel, name in mode.load.items():
         if travel not in ("direct", "multicast"):
             where = f"{path}.load.{travel}"
-            yield Problem(where, _unknown("way to load", travel, ("direct", "multicast")))
-        yield from _known_command(device, name, f"{path}.load.{travel}")
+            yield Problem(where, unknown("way to load", travel, ("direct", "multicast")))
+        yield from known_command(device, name, f"{path}.load.{travel}")
     for level, name in mode.move.items():
         where = f"{path}.move.{level}"
-        yield from _known_command(device, name, where)
+        yield from known_command(device, name, where)
         spans = device.commands[name].spans if name in device.commands else ()
         if level and level not in spans:
             yield Problem(where, f"{name} is to sum over {level}, but spans {', '.join(spans)}")
-
-
-def _known_command(device: Device, name: str, path: str) -> Iterator[Problem]:
-    if name not in device.commands:
-        yield Problem(path, _unknown("command", name, device.commands))
 
 
 def _timing(device: Device) -> Iterator[Problem]:
@@ -202,15 +183,15 @@ def _timing(device: Device) -> Iterator[Problem]:
     for i, row in enumerate(device.timing.constraints):
         path = f"$.timing.constraints[{i}]"
         if not _has_level(device.levels, row.level):
-            yield Problem(f"{path}.level", _unknown("level", row.level, _level_names(device)))
+            yield Problem(f"{path}.level", unknown("level", row.level, _level_names(device)))
         for field, names in (("preceding", row.preceding), ("following", row.following)):
             for number, name in enumerate(names):
-                yield from _known_command(device, name, f"{path}.{field}[{number}]")
+                yield from known_command(device, name, f"{path}.{field}[{number}]")
         try:
             cycles = device.timing.cycles(row.latency)
         except KeyError as error:
             names = device.timing.values
-            yield Problem(f"{path}.latency", _unknown("timing value", error.args[0], names))
+            yield Problem(f"{path}.latency", unknown("timing value", error.args[0], names))
             continue
         except ValueError as error:
             yield Problem(f"{path}.latency", str(error))
@@ -219,11 +200,11 @@ def _timing(device: Device) -> Iterator[Problem]:
             yield Problem(f"{path}.window", f"window {row.window}; expected at least 1")
         # Rows that overlap combine by maximum; the same row twice contradicts itself.
         if row.entry is not None and row.entry not in device.registers:
-            yield Problem(f"{path}.entry", _unknown("register", row.entry, device.registers))
+            yield Problem(f"{path}.entry", unknown("register", row.entry, device.registers))
         for level, origin in row.also_at.items():
             known = ("*", *_level_names(device))
             if not _has_level(device.levels, level) or (origin not in known):
-                yield Problem(f"{path}.also_at.{level}", _unknown("level", origin, known))
+                yield Problem(f"{path}.also_at.{level}", unknown("level", origin, known))
         key = (
             row.level,
             frozenset(row.preceding),
@@ -239,7 +220,7 @@ def _timing(device: Device) -> Iterator[Problem]:
                 f" takes {cycles} cycles here and {latencies[key]} above",
             )
     for name, latency in device.timing.completion.items():
-        yield from _known_command(device, name, f"$.timing.completion.{name}")
+        yield from known_command(device, name, f"$.timing.completion.{name}")
         yield from _latency(device, latency, f"$.timing.completion.{name}")
     yield from _refresh(device)
 
@@ -248,7 +229,7 @@ def _latency(device: Device, latency: int | str, path: str) -> Iterator[Problem]
     try:
         device.timing.cycles(latency)
     except KeyError as error:
-        yield Problem(path, _unknown("timing value", error.args[0], device.timing.values))
+        yield Problem(path, unknown("timing value", error.args[0], device.timing.values))
     except ValueError as error:
         yield Problem(path, str(error))
 
@@ -257,9 +238,9 @@ def _refresh(device: Device) -> Iterator[Problem]:
     refresh = device.refresh
     if refresh is None:
         return
-    yield from _known_command(device, refresh.command, "$.refresh.command")
+    yield from known_command(device, refresh.command, "$.refresh.command")
     if refresh.per is not None and not _has_level(device.levels, refresh.per):
-        yield Problem("$.refresh.per", _unknown("level", refresh.per, _level_names(device)))
+        yield Problem("$.refresh.per", unknown("level", refresh.per, _level_names(device)))
     for field, latency in (("interval", refresh.interval), ("duration", refresh.duration)):
         yield from _latency(device, latency, f"$.refresh.{field}")
 

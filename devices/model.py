@@ -147,12 +147,60 @@ class AttentionKernels(_Struct, frozen=True):
     softmax_passes: SoftmaxPasses | None = None
 
 
+class FileCommands(_Struct, frozen=True):
+    """The commands that compute in one register file, lane by lane; None for what it lacks.
+
+    Below, r is an entry of the file, column the addressed DRAM column, s a scalar in every lane.
+    """
+
+    load: str
+    """r = column."""
+    store: str
+    """column = r."""
+    add: str | None = None
+    """r = r + column."""
+    mul: str | None = None
+    """r = r * column."""
+    relu: str | None = None
+    """r = maximum(column, 0)."""
+    scalar_add: str | None = None
+    """r = s + column."""
+    scalar_mul: str | None = None
+    """r = s * column."""
+
+
+class ScalarCommands(_Struct, frozen=True):
+    """Scalars that computations take for all lanes."""
+
+    register: str
+    """A file of one-lane entries."""
+    load: str
+    """All entries = the elements of a column."""
+
+
+class ElementwiseKernels(_Struct, frozen=True):
+    """Elementwise kernels: operands and results in DRAM columns, intermediates in registers."""
+
+    files: dict[str, FileCommands]
+    """Per register file that can hold intermediates."""
+    scalars: ScalarCommands | None = None
+
+
+class ReductionKernels(_Struct, frozen=True):
+    """Reductions: units add up their own columns, lane by lane; the host adds what is left."""
+
+    files: dict[str, FileCommands]
+    """Per register file that sums gather in."""
+
+
 class Kernels(_Struct, frozen=True):
     """Which commands run which class of kernel; a class that is absent stays on the host."""
 
     host: HostCommands
     contraction: ContractionKernels | None = None
     attention: AttentionKernels | None = None
+    elementwise: ElementwiseKernels | None = None
+    reduction: ReductionKernels | None = None
 
 
 class WriteDrain(_Struct, frozen=True):
