@@ -10,7 +10,7 @@ from math import prod
 
 
 class Role(StrEnum):
-    """What a loop dimension does in a contraction."""
+    """What a loop dimension does in a kernel."""
 
     BATCH = "batch"
     """In both inputs and in the result: heads, requests."""
@@ -21,6 +21,8 @@ class Role(StrEnum):
     """In the matrix and the result, not in the vector."""
     REDUCTION = "reduction"
     """Summed away; in the matrix and, unless all its points meet the same elements, the vector."""
+    PARALLEL = "parallel"
+    """Of a kernel that is no contraction: in the result."""
 
 
 class AttentionRole(StrEnum):
@@ -48,6 +50,7 @@ ROLE_LETTERS: dict[AnyRole, str] = {
     Role.ROW: "m",
     Role.OUTPUT: "n",
     Role.REDUCTION: "k",
+    Role.PARALLEL: "i",
     AttentionRole.HEAD: "h",
     AttentionRole.GROUP: "g",
     AttentionRole.LENGTH: "n",
