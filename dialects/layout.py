@@ -38,7 +38,8 @@ class PlacementAttr(Data[Placement]):
         #layout.placement<operand, [channel 16, time 2], [ba 4, local 2 : 16, local 16],
                           copies [pc*ra*bg 16]>
 
-    `flat` makes the tensor one axis of consecutive elements; `row` is the first DRAM row.
+    `flat` makes the tensor one axis of consecutive elements; `row` is the first DRAM row, `column`
+    the first column in it.
     """
 
     name = "layout.placement"
@@ -50,18 +51,20 @@ class PlacementAttr(Data[Placement]):
             space = parser.parse_identifier(" for the space of a placement")
             axes: list[tuple[Piece, ...]] = []
             copies: tuple[Piece, ...] = ()
-            row, flat = 0, False
+            row, flat, column = 0, False, 0
             while parser.parse_optional_punctuation(",") is not None:
                 if parser.parse_optional_keyword("copies") is not None:
                     copies = _parse_pieces(parser)
                 elif parser.parse_optional_keyword("row") is not None:
                     row = parser.parse_integer(allow_boolean=False, allow_negative=False)
+                elif parser.parse_optional_keyword("column") is not None:
+                    column = parser.parse_integer(allow_boolean=False, allow_negative=False)
                 elif parser.parse_optional_keyword("flat") is not None:
                     flat = True
                 else:
                     axes.append(_parse_pieces(parser))
             try:
-                return Placement(space, tuple(axes), copies, row, flat)
+                return Placement(space, tuple(axes), copies, row, flat, column)
             except PlacementError as error:
                 parser.raise_error(str(error), position, parser.pos)
 
@@ -72,6 +75,8 @@ class PlacementAttr(Data[Placement]):
             parts.append(f"copies {_pieces_text(self.data.copies)}")
         if self.data.row:
             parts.append(f"row {self.data.row}")
+        if self.data.column:
+            parts.append(f"column {self.data.column}")
         if self.data.flat:
             parts.append("flat")
         with printer.in_angle_brackets():

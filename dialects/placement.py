@@ -43,9 +43,11 @@ class Placement:
     """Per tensor axis its digits, outermost first; a flat placement has one axis."""
     copies: tuple[Piece, ...] = ()
     row: int = 0
-    """First DRAM row; local address 0 is its first element."""
+    """First DRAM row."""
     flat: bool = False
     """The tensor counts as one axis of consecutive elements, whatever its shape."""
+    column: int = 0
+    """First column of that row; local address 0 is its first element."""
 
     def __post_init__(self) -> None:
         for piece in self.all_pieces():

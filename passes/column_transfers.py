@@ -124,8 +124,8 @@ class Transfer:
     def _local_address(self, column: AffineExpr) -> tuple[AffineExpr, AffineExpr, list[AffineExpr]]:
         """Row, column and index operands of the command for local column `column`."""
         if self.placement.space == BANK:
-            columns = self.device.columns
-            return column // columns + self.placement.row, column % columns, []
+            columns, placed = self.device.columns, column + self.placement.column
+            return placed // columns + self.placement.row, placed % columns, []
         operands = self.device.commands[self.command].operands
         return ZERO, ZERO, [self.slot_base + column] if operands else []
 

@@ -44,17 +44,17 @@ class BankMemory:
         self._bytes[page, column] = data
         self._written[page, column] = True
 
-    def write_rows(self, group: Ints, core: Ints, row: int, data: Bytes) -> None:
-        """Write consecutive whole columns from the start of `row` on, in many banks at once.
+    def write_rows(self, group: Ints, core: Ints, row: int, data: Bytes, column: int = 0) -> None:
+        """Write consecutive whole columns from `column` of `row` on, in many banks at once.
 
         Args:
             group, core: shape (banks,).
             row: the first row, the same in every bank.
             data: shape (banks, columns, bytes of a column).
+            column: the first column.
         """
-        columns = int(data.shape[1])
-        place = np.arange(columns)
-        rows = np.arange(row, row + -(-columns // self._columns))
+        place = column + np.arange(int(data.shape[1]))
+        rows = np.arange(row, row + -(-(column + int(data.shape[1])) // self._columns))
         self._allocate(
             *(i.reshape(-1) for i in np.broadcast_arrays(group[:, None], core[:, None], rows))
         )
@@ -62,9 +62,11 @@ class BankMemory:
         self._bytes[page, place % self._columns] = data
         self._written[page, place % self._columns] = True
 
-    def read_rows(self, group: Ints, core: Ints, row: int, count: int) -> tuple[Bytes, Bools]:
-        """`count` consecutive columns per bank from `row` on, and which of them were written."""
-        place = np.arange(count)
+    def read_rows(
+        self, group: Ints, core: Ints, row: int, count: int, column: int = 0
+    ) -> tuple[Bytes, Bools]:
+        """`count` consecutive columns per bank from `column` of `row` on; which were written."""
+        place = column + np.arange(count)
         rows = row + place // self._columns
         return self.read(group[:, None], core[:, None], rows, place % self._columns)
 

@@ -177,7 +177,8 @@ def place(machine: Machine, tensor: PlacedTensor) -> None:
     lanes = machine.device.column_elements(machine.element)
     banks = _banks(tensor.placement, machine.device)
     data = _columns(_by_hardware(tensor), banks.index, lanes).view(np.uint8)
-    machine.memory.write_rows(banks.group, banks.core, tensor.placement.row, data)
+    row, column = tensor.placement.row, tensor.placement.column
+    machine.memory.write_rows(banks.group, banks.core, row, data, column)
 
 
 def fetch(machine: Machine, tensor: PlacedTensor) -> None:
@@ -191,8 +192,9 @@ def fetch(machine: Machine, tensor: PlacedTensor) -> None:
     marks = store(np.ones(tensor.shape, np.bool_), tensor.placement)
     marked = _columns(_by_hardware(marks), banks.index, lanes)
     held = marked.any(axis=-1)
-    row = tensor.placement.row
-    data, written = machine.memory.read_rows(banks.group, banks.core, row, marked.shape[1])
+    row, column = tensor.placement.row, tensor.placement.column
+    count = marked.shape[1]
+    data, written = machine.memory.read_rows(banks.group, banks.core, row, count, column)
     if not written[held].all():
         raise SimulationError(f"part of the result was never written to the rows from {row} on")
     storage = _by_hardware(tensor)

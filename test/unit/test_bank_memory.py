@@ -47,20 +47,21 @@ def test_memory_is_a_dictionary_of_columns(
         assert data[number].tolist() == [expected.get(place, 0)] * 8
 
 
-@given(st.integers(0, 7), st.integers(1, 12), st.integers(0, 255))
+@given(st.integers(0, 7), st.integers(0, 3), st.integers(1, 12), st.integers(0, 255))
 def test_consecutive_columns_run_over_rows(
-    device: Device, row: int, count: int, first: int
+    device: Device, row: int, start: int, count: int, first: int
 ) -> None:
-    count = min(count, (8 - row) * 4)
+    count = min(count, (8 - row) * 4 - start)
     memory = BankMemory(device)
     groups, cores = np.array([0, 1]), np.array([1, 0])
     data = (first + np.arange(2 * count * 8)).astype(np.uint8).reshape(2, count, 8)
-    memory.write_rows(groups, cores, row, data)
-    found, written = memory.read_rows(groups, cores, row, count)
+    memory.write_rows(groups, cores, row, data, start)
+    found, written = memory.read_rows(groups, cores, row, count, start)
     np.testing.assert_array_equal(found, data)
     assert written.all()
     for column in range(count):
-        one, _ = memory.read(groups, cores, np.array(row + column // 4), np.array(column % 4))
+        place = start + column
+        one, _ = memory.read(groups, cores, np.array(row + place // 4), np.array(place % 4))
         np.testing.assert_array_equal(one, data[:, column])
 
 

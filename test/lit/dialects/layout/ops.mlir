@@ -2,14 +2,14 @@
 // RUN: pim-opt %s --mlir-print-op-generic | pim-opt | filecheck %s
 // RUN: pim-opt %s --mlir-print-op-generic | filecheck %s --check-prefix=GENERIC
 
-// A placement says per axis which digits step along which target; strides of 1 and row 0 are not
+// A placement says per axis which digits step along which target; strides of 1, row 0 and column 0 are not
 // written.
 // CHECK-LABEL: func.func @placements
-// CHECK-SAME: #layout.placement<bank, [channel 4, local 16], [ba 2, local 2 : 16], copies [pc*ra 4], row 3>
+// CHECK-SAME: #layout.placement<bank, [channel 4, local 16], [ba 2, local 2 : 16], copies [pc*ra 4], row 3, column 5>
 // CHECK-SAME: #layout.placement<operand, [local 2 : 16, channel 4, local 16], flat>
 // CHECK-SAME: #layout.host
 func.func @placements(
-    %a: tensor<64x4xf16, #layout.placement<bank, [channel 4 : 1, local 16], [ba 2, local 2 : 16], copies [pc*ra 4], row 3>>,
+    %a: tensor<64x4xf16, #layout.placement<bank, [channel 4 : 1, local 16], [ba 2, local 2 : 16], copies [pc*ra 4], row 3, column 5>>,
     %b: tensor<8x16xf16, #layout.placement<operand, [local 2 : 16, channel 4, local 16], row 0, flat>>,
     %c: tensor<?xf16, #layout.host>) {
   func.return
