@@ -21,9 +21,9 @@ def host_work(accesses: HostAccesses, mode: ContractionMode, rows: str) -> tuple
     commands, activations = {host.write: written}, {opener: 0}
     for columns in accesses.read_columns:
         commands[host.read] = commands.get(host.read, 0) + columns
-        activations[opener] += _rows(device, columns)
+        activations[opener] += bank_rows(device, columns)
     if rows != "all":
-        activations[opener] += _rows(device, written)
+        activations[opener] += bank_rows(device, written)
         return commands, activations
     # Multiplications open the rows, in all banks at once.
     in_row = device.cores * device.columns
@@ -35,7 +35,7 @@ def host_work(accesses: HostAccesses, mode: ContractionMode, rows: str) -> tuple
     return commands, activations
 
 
-def _rows(device: Device, columns: int) -> int:
+def bank_rows(device: Device, columns: int) -> int:
     """Rows, counted in every bank, that `columns` consecutive columns in host layout lie in."""
     in_row = device.groups * device.cores * device.columns
     whole, rest = divmod(columns, in_row)

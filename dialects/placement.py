@@ -141,7 +141,11 @@ def split_level_index(
 
 
 def interleaved(
-    elements: int, column_elements: int, fastest_first: Sequence[tuple[str, int]], row: int
+    elements: int,
+    column_elements: int,
+    fastest_first: Sequence[tuple[str, int]],
+    row: int,
+    column: int = 0,
 ) -> Placement:
     """The host's layout: consecutive columns go round the levels, then to the next local column.
 
@@ -151,6 +155,7 @@ def interleaved(
         fastest_first: names and sizes of the levels that the host's addresses run over before a
             bank's next column.
         row: first DRAM row in every bank.
+        column: first column of that row.
     """
     target = tuple(name for name, _ in reversed(fastest_first))
     spread = prod(size for _, size in fastest_first)
@@ -160,4 +165,4 @@ def interleaved(
         Piece(target, spread),
         Piece(LOCAL, column_elements),
     )
-    return Placement(BANK, (axis,), row=row, flat=True)
+    return Placement(BANK, (axis,), row=row, flat=True, column=column)
