@@ -119,7 +119,8 @@ class Transfer:
 
     @property
     def _valid_lanes(self) -> int:
-        return min(self.lanes, self.placement.extent(LOCAL))
+        elements = prod(self.shape) if self.placement.flat else self.lanes
+        return min(self.lanes, self.placement.extent(LOCAL), elements)
 
     def _local_address(self, column: AffineExpr) -> tuple[AffineExpr, AffineExpr, list[AffineExpr]]:
         """Row, column and index operands of the command for local column `column`."""
