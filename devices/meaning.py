@@ -92,6 +92,19 @@ class Meaning:
             _collect(assign.value, found)
         return tuple(found)
 
+    @property
+    def sets(self) -> frozenset[str]:
+        """Names that the statements assign or add to."""
+        return frozenset(assign.target.name for assign in self.assigns)
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """Names that the statements' values have."""
+        found: list[Ref] = []
+        for assign in self.assigns:
+            _collect(assign.value, found)
+        return frozenset(ref.name for ref in found)
+
 
 def _collect(expression: Expression, found: list[Ref]) -> None:
     match expression:

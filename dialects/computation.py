@@ -10,6 +10,7 @@ from math import isfinite, nan
 from typing import Protocol
 
 from pim_opt.dialects.attention import Attention
+from pim_opt.dialects.elementwise import Elementwise, parse_expression
 from pim_opt.dialects.iteration import Access, Contraction, Dim
 
 
@@ -73,9 +74,14 @@ def _attention(dims: tuple[Dim, ...], accesses: Sequence[Access], detail: str) -
     return Attention(dims, query, key, value, masks[0] if masks else None, result, scale)
 
 
+def _elementwise(dims: tuple[Dim, ...], accesses: Sequence[Access], detail: str) -> Elementwise:
+    return Elementwise(dims, tuple(accesses[:-1]), accesses[-1], parse_expression(detail))
+
+
 COMPUTATIONS: dict[str, Callable[[tuple[Dim, ...], Sequence[Access], str], Computation]] = {
     "contraction": _contraction,
     "attention": _attention,
+    "elementwise": _elementwise,
 }
 """Classes of kernels by name, and what makes their descriptions from dims, accesses and detail."""
 

@@ -9,7 +9,7 @@ import ast
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import isfinite, prod
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pim_opt.dialects.iteration import Access, Dim
 
 Array = NDArray[Any]
+_Scalar = TypeVar("_Scalar", bound=np.generic)
 
 
 class ExpressionError(ValueError):
@@ -161,6 +162,18 @@ class Elementwise:
             )
 
     @property
+    def kind(self) -> str:
+        return "elementwise"
+
+    @property
+    def detail(self) -> str:
+        return expression_text(self.body)
+
+    @property
+    def stages(self) -> "tuple[Elementwise]":
+        return (self,)
+
+    @property
     def elements(self) -> int:
         """Number of points, and of elements of the result."""
         return prod(dim.size for dim in self.dims)
@@ -179,14 +192,19 @@ class Elementwise:
 
     def evaluate(self, arrays: Sequence[Array]) -> Array:
         """The result of the inputs `arrays`, of the shapes of their accesses."""
-        points = [
-            self._spread(array, access) for array, access in zip(arrays, self.inputs, strict=True)
-        ]
-        value = np.broadcast_to(evaluate(self.body, points), tuple(dim.size for dim in self.dims))
-        return value.transpose(self.result.dims).reshape(self.shape(self.result))
+        return self.gathered(evaluate(self.body, self.spread(arrays)))
+
+    def spread(self, arrays: Sequence[Array]) -> list[Array]:
+        """The inputs with an axis for every dimension, of size 1 where they lack it."""
+        pairs = zip(arrays, self.inputs, strict=True)
+        return [self._spread(array, access) for array, access in pairs]
+
+    def gathered(self, value: NDArray[_Scalar]) -> NDArray[_Scalar]:
+        """What broadcasts to an axis for every dimension, in the shape of the result."""
+        whole = np.broadcast_to(value, tuple(dim.size for dim in self.dims))
+        return whole.transpose(self.result.dims).reshape(self.shape(self.result))
 
     def _spread(self, array: Array, access: Access) -> Array:
-        """An input with one axis for every dimension, of size 1 where it lacks it."""
         kept = array.reshape([self.dims[dim].size for dim in access.dims])
         ordered = kept.transpose(np.argsort(access.dims).tolist())
         sizes = [dim.size if i in access.dims else 1 for i, dim in enumerate(self.dims)]

@@ -11,10 +11,12 @@ Pure mathematics, no IR and no device.
 
 from dataclasses import dataclass
 
-from pim_opt.dialects.schedule import ScheduleError
+from pim_opt.dialects.schedule_error import ScheduleError
 
 ROW_USES = ("own", "shared")
 KEYS = ("columns", "registers", "rows")
+KINDS = ("elementwise",)
+"""Classes of kernels that take such a schedule."""
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ is left to the host. `rows:` says how the host finds the rows open that it write
 `each` bank's for itself, or `all` at once, by a multiplication whose sum nobody reads.
 
 A kernel that runs several loop nests has a schedule for each of them, with ` | ` between.
+Kernels that compute where the host has put their data have a `LaneSchedule`.
 
 Pure mathematics, no IR and no device: names of levels are checked against a device elsewhere.
 """
@@ -29,6 +30,11 @@ from dataclasses import dataclass
 from math import prod
 
 from pim_opt.dialects.computation import Computation
+from pim_opt.dialects.lane_schedule import (
+    KINDS as LANE_KINDS,
+)
+from pim_opt.dialects.lane_schedule import LaneSchedule, parse_lane_schedule, speaks_of_lanes
+from pim_opt.dialects.schedule_error import ScheduleError
 
 TIME = "time"
 LANE = "lane"
@@ -36,10 +42,6 @@ TRAVELS = ("direct", "multicast")
 ROWS = ("each", "all")
 MARKS = ("x", "y")
 SEPARATOR = " | "
-
-
-class ScheduleError(ValueError):
-    """A schedule that cannot be read, or that does not fit its kernel or device."""
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,7 @@ class StagedSchedule:
         return StagedSchedule((*self.stages[:number], nest, *self.stages[number + 1 :]))
 
 
-AnySchedule = Schedule | StagedSchedule
+AnySchedule = Schedule | StagedSchedule | LaneSchedule
 
 
 def one_nest(schedule: AnySchedule) -> Schedule:
@@ -160,7 +162,21 @@ def one_nest(schedule: AnySchedule) -> Schedule:
     """
     if len(schedule.stages) != 1:
         raise ScheduleError(f"{len(schedule.stages)} loop nests, but the kernel has 1")
-    return schedule.stages[0]
+    nest = schedule.stages[0]
+    if isinstance(nest, LaneSchedule):
+        raise ScheduleError(f"'{nest}' has no loop nest")
+    return nest
+
+
+def one_batch(schedule: AnySchedule) -> LaneSchedule:
+    """The schedule of a kernel that goes through its data in batches of columns.
+
+    Raises:
+        ScheduleError: it is one of loop nests.
+    """
+    if not isinstance(schedule, LaneSchedule):
+        raise ScheduleError(f"'{schedule}' does not say how many columns go together")
+    return schedule
 
 
 def _size(text: str, where: str) -> int:
@@ -228,6 +244,8 @@ def parse_schedule(text: str) -> AnySchedule:
     Raises:
         ScheduleError: a part cannot be read, or is given twice.
     """
+    if speaks_of_lanes(text):
+        return parse_lane_schedule(text)
     stages = tuple(parse_nest(part) for part in text.split(SEPARATOR.strip()))
     return stages[0] if len(stages) == 1 else StagedSchedule(stages)
 
@@ -265,6 +283,11 @@ def check_covers(schedule: AnySchedule, kernel: Computation) -> None:
     Raises:
         ScheduleError: naming the dimension, what was found and what was expected.
     """
+    if kernel.kind in LANE_KINDS:
+        one_batch(schedule)
+        return
+    if isinstance(schedule, LaneSchedule):
+        raise ScheduleError(f"'{schedule}' is no schedule of a {kernel.kind}")
     if len(schedule.stages) != len(kernel.stages):
         raise ScheduleError(
             f"{len(schedule.stages)} loop nests, but the kernel has {len(kernel.stages)}"

@@ -13,6 +13,7 @@ from pim_opt.cost.rates import back_to_back
 from pim_opt.devices import Device
 from pim_opt.dialects.pim import (
     BarrierOp,
+    HostArrangeOp,
     HostCombineOp,
     IssueOp,
     KernelOp,
@@ -23,33 +24,30 @@ from pim_opt.dialects.pim import (
 from pim_opt.passes.kernel_access import device_of, kernels
 from pim_opt.sim.expand import expand_nest
 
-READS_DRAM = frozenset({"host_read", "compute"})
-WRITES_DRAM = frozenset({"host_write"})
-GIVES_HOST = frozenset({"host_read", "move"})
-TAKES_FROM_HOST = frozenset({"host_write", "load"})
+COLUMN, DATA = "column", "data"
+"""Names in meanings: the addressed DRAM column, and what the host sends or receives."""
 
 
 @dataclass(frozen=True)
 class _Step:
-    """A command as barriers see it: its kind, and the host memory that it exchanges data with."""
+    """A command as barriers see it: what it reads and sets, and the host memory of its data."""
 
-    kind: str
+    reads: frozenset[str]
+    sets: frozenset[str]
     memory: SSAValue | None
 
     def passes_data_to(self, later: "_Step") -> bool:
         """Whether `later` may take data from this command that program order does not protect.
 
-        Order protects what passes through the registers of one group; not what passes through DRAM
-        rows, nor what the host receives from one group and sends to another.
+        Order protects what passes through the registers of one group, and what its units write to
+        DRAM rows and read there; not what the host writes to rows, nor what the host receives from
+        one group and sends to another.
         """
-        if self.kind in WRITES_DRAM and later.kind in READS_DRAM:
+        if DATA in self.reads and COLUMN in self.sets and COLUMN in later.reads:
             return True
-        return (
-            self.kind in GIVES_HOST
-            and later.kind in TAKES_FROM_HOST
-            and self.memory is not None
-            and self.memory is later.memory
-        )
+        if self.memory is None or self.memory is not later.memory:
+            return False
+        return DATA in self.sets and DATA in later.reads
 
 
 def _memories(kernel: KernelOp) -> dict[SSAValue, SSAValue]:
@@ -58,6 +56,8 @@ def _memories(kernel: KernelOp) -> dict[SSAValue, SSAValue]:
     for op in kernel.body.walk():
         if isinstance(op, HostCombineOp):
             combined[op.result] = combined.get(op.partials, op.partials)
+        if isinstance(op, HostArrangeOp):
+            combined[op.result] = combined.get(op.source, op.source)
     return combined
 
 
@@ -68,9 +68,12 @@ def remove_needless_barriers(kernel: KernelOp) -> None:
     combined = _memories(kernel)
 
     def step(op: IssueOp) -> _Step:
-        memory = op.staging
-        kind = device.commands[op.command.data].kind
-        return _Step(kind, None if memory is None else combined.get(memory, memory))
+        memory, name = op.staging, op.command.data
+        memory = None if memory is None else combined.get(memory, memory)
+        if device.commands[name].meaning is None:
+            return _Step(frozenset(), frozenset(), memory)
+        meaning = device.meaning(name)
+        return _Step(meaning.reads, meaning.sets, memory)
 
     for section in kernel.body.walk():
         if isinstance(section, SpmdOp):

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from xdsl.dialects.builtin import MemRefType, TensorType
 from xdsl.ir import Attribute, Operation, SSAValue
+from xdsl.ir.affine import AffineMap
 
 from pim_opt.devices import Device
 from pim_opt.dialects.layout import PlacementAttr, layout_of
@@ -16,12 +17,14 @@ from pim_opt.dialects.pim import (
     BarrierOp,
     CollectOp,
     HoldOp,
+    HostArrangeOp,
     HostCombineOp,
     HostScaleOp,
     ProgramOp,
     StagingOp,
     YieldOp,
 )
+from pim_opt.dialects.pim.kernel_ops import access_of
 from pim_opt.dialects.placement import LOCAL, Placement, Target, split_level_index
 from pim_opt.sim.element_types import dtype_of
 from pim_opt.sim.expand import Run, expand
@@ -77,6 +80,10 @@ class _Run:
                 memory = self.memories[item.buffer]
                 scaled = memory.astype(np.float32) * np.float32(item.factor.value.data)
                 memory[...] = scaled.astype(memory.dtype)
+            case HostArrangeOp():
+                self.memories[item.result][...] = arranged(
+                    self.memories[item.source], item.by.data, self.memories[item.result].shape
+                )
             case BarrierOp():
                 self.barriers += 1
             case CollectOp():
@@ -98,6 +105,13 @@ class _Run:
 def _memory_type(buffer: SSAValue) -> tuple[tuple[int, ...], np.dtype[Any]]:
     type_ = cast(MemRefType[Attribute], buffer.type)
     return type_.get_shape(), dtype_of(str(type_.element_type))
+
+
+def arranged(source: Array, map_: AffineMap, shape: tuple[int, ...]) -> Array:
+    """A tensor of `shape` whose element at an index is the source's at the mapped index."""
+    axes = access_of(map_, len(shape)).axes
+    index = np.indices(shape, sparse=True)
+    return np.broadcast_to(source[tuple(0 if dim is None else index[dim] for dim in axes)], shape)
 
 
 def run_program(program: ProgramOp, device: Device, inputs: Sequence[Array]) -> Execution:

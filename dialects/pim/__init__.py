@@ -7,6 +7,7 @@ a tree of loops.
 
 from xdsl.ir import Dialect
 
+from pim_opt.dialects.pim.arrange_ops import ArrangeOp, HostArrangeOp
 from pim_opt.dialects.pim.attrs import ScheduleAttr, SpaceAttr
 from pim_opt.dialects.pim.kernel_ops import (
     CombineOp,
@@ -33,11 +34,13 @@ from pim_opt.dialects.pim.program_ops import (
 Pim = Dialect(
     "pim",
     [
+        ArrangeOp,
         BarrierOp,
         CollectOp,
         CombineOp,
         DistributeOp,
         HoldOp,
+        HostArrangeOp,
         HostCombineOp,
         HostScaleOp,
         IssueOp,
@@ -55,11 +58,13 @@ Pim = Dialect(
 )
 
 __all__ = [
+    "ArrangeOp",
     "BarrierOp",
     "CollectOp",
     "CombineOp",
     "DistributeOp",
     "HoldOp",
+    "HostArrangeOp",
     "HostCombineOp",
     "HostScaleOp",
     "IssueOp",

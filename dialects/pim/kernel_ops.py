@@ -57,7 +57,12 @@ def access_map(access: Access, rank: int) -> AffineMapAttr:
     return AffineMapAttr(AffineMap(rank, 0, tuple(results)))
 
 
-def _access(map_: AffineMap, rank: int) -> Access:
+def access_of(map_: AffineMap, rank: int) -> Access:
+    """The access that an indexing map over `rank` loop dimensions says.
+
+    Raises:
+        ValueError: the map's results are more than dimensions and 0.
+    """
     if map_.num_dims != rank or map_.num_symbols:
         raise ValueError(
             f"indexing map {map_} takes {map_.num_dims} dimensions and {map_.num_symbols} symbols,"
@@ -213,7 +218,7 @@ class KernelOp(IRDLOperation):
         """
         rank = len(self.space.data)
         text = CONTRACTION if self.computes is None else self.computes.data
-        accesses = [_access(attr.data, rank) for attr in self.indexing_maps]
+        accesses = [access_of(attr.data, rank) for attr in self.indexing_maps]
         return computation_of(text, self.space.data, accesses)
 
     @property
