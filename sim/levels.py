@@ -28,6 +28,7 @@ from pim_opt.dialects.layout import (
     layout_of,
 )
 from pim_opt.dialects.pim import (
+    ArrangeOp,
     CombineOp,
     DistributeOp,
     KernelOp,
@@ -38,7 +39,7 @@ from pim_opt.dialects.pim import (
 )
 from pim_opt.sim.element_types import dtype_of
 from pim_opt.sim.evaluate import Environment, Evaluator, Handler, Value
-from pim_opt.sim.functional import Execution, run_program
+from pim_opt.sim.functional import Execution, arranged, run_program
 from pim_opt.sim.machine import SimulationError, softmax
 from pim_opt.sim.placed_tensor import PlacedTensor, store
 
@@ -64,6 +65,7 @@ class PimLevels:
             CombineOp.name: _combine,
             ScaleOp.name: _scale,
             SoftmaxOp.name: _softmax,
+            ArrangeOp.name: _arrange,
             BindOp.name: _change_layout,
             RequireOp.name: _change_layout,
             RearrangeOp.name: _change_layout,
@@ -130,8 +132,18 @@ def _softmax(evaluator: Evaluator, op: Operation, env: Environment) -> Sequence[
     return [_laid_out(weights.astype(dtype), taken.result)]
 
 
+def _arrange(evaluator: Evaluator, op: Operation, env: Environment) -> Sequence[Value]:
+    arrange = cast(ArrangeOp, op)
+    shape = arrange.result.type.get_shape()
+    return [
+        _laid_out(arranged(_logical(env[arrange.source]), arrange.by.data, shape), arrange.result)
+    ]
+
+
 def _distribute(evaluator: Evaluator, op: Operation, env: Environment) -> Sequence[Value]:
     distribution = cast(DistributeOp, op)
+    if distribution.kernel.kind == "elementwise":
+        return _distribute_columns(evaluator, distribution, env)
     mapping = _mapping(distribution)
     kernel = mapping.kernel
     arrays = [_logical(env[value]) for value in distribution.inputs]
@@ -144,6 +156,32 @@ def _distribute(evaluator: Evaluator, op: Operation, env: Environment) -> Sequen
     assert isinstance(block.last_op, YieldOp), "the verifier has seen to it"
     whole = _assemble(cast(Array, results), mapping)
     return [_laid_out(whole, distribution.output)]
+
+
+def _distribute_columns(
+    evaluator: Evaluator, op: DistributeOp, env: Environment
+) -> Sequence[Value]:
+    """Run the body on each bank's columns of tensors in host layout; padding reads as zero."""
+    shape = op.output.type.get_shape()
+    block = op.body.block
+    elements = cast(TensorType[Attribute], block.args[0].type).get_shape()[0]
+    device = load_device(op.kernel.device.data)
+    lanes = device.column_elements(str(op.output.type.element_type))
+    banks = device.groups * device.cores
+
+    def tiles(array: Array) -> Array:
+        padded = np.zeros(banks * elements, array.dtype)
+        padded[: array.size] = array.reshape(-1)
+        return padded.reshape(-1, banks, lanes).swapaxes(0, 1).reshape(banks, elements)
+
+    # The constants of the expression, if it has any, are the same for all.
+    inputs = [
+        tiles(array) if arg.type == block.args[0].type else np.stack([array] * banks)
+        for arg, array in zip(block.args, map(_logical, (env[v] for v in op.inputs)), strict=True)
+    ]
+    (results,) = evaluator.evaluate_block(block, inputs, batch=True)
+    whole = cast(Array, results).reshape(banks, -1, lanes).swapaxes(0, 1).reshape(-1)
+    return [_laid_out(whole[: prod(shape)].reshape(shape), op.output)]
 
 
 def _mapping(distribution: DistributeOp) -> Mapping:

@@ -15,16 +15,15 @@ from xdsl.ir import Attribute
 from pim_opt.cost.mapping import Mapping
 from pim_opt.devices import load_device
 from pim_opt.dialects.attention import Attention
+from pim_opt.dialects.elementwise import Elementwise
 from pim_opt.dialects.iteration import Access, AttentionRole, Contraction, Role
 from pim_opt.dialects.pim import KernelOp
 from pim_opt.dialects.schedule import one_nest
 from pim_opt.sim.element_types import unit_roundoff
+from pim_opt.sim.expression_bounds import SMALLEST_STEP, expression_bound
 
 Array = NDArray[Any]
 Doubles = NDArray[np.float64]
-
-SMALLEST_STEP = 2.0**-24
-"""Distance between the smallest f16 numbers: what rounding to a subnormal can lose (IEEE 754)."""
 
 
 def exact_contraction(contraction: Contraction, vector: Array, matrix: Array) -> Doubles:
@@ -56,6 +55,9 @@ def kernel_bound(kernel: KernelOp, inputs: Sequence[Array]) -> tuple[Doubles, Do
         case Attention() as attention:
             unit = unit_roundoff(str(kernel.outputs[0].type.element_type))
             return attention_bound(attention, inputs, unit)
+        case Elementwise() as elementwise:
+            element = str(kernel.outputs[0].type.element_type)
+            return expression_bound(elementwise, inputs, element)
         case other:
             raise NotImplementedError(f"no rounding bound for kernels of class {other.kind}")
 
@@ -70,6 +72,10 @@ def source_bound(kernel: KernelOp, inputs: Sequence[Array]) -> Doubles:
             narrowest = kernel.source_accumulator or kernel.outputs[0].type.element_type
             unit = unit_roundoff(str(narrowest) if rounds else "f32")
             return attention_bound(attention, inputs, unit)[1]
+        case Elementwise() as elementwise:
+            element = str(kernel.outputs[0].type.element_type)
+            off = 2 * unit_roundoff(element) if kernel.narrowed is not None else 0.0
+            return expression_bound(elementwise, inputs, element, off)[1]
         case other:
             raise NotImplementedError(f"no rounding bound for kernels of class {other.kind}")
 
@@ -118,8 +124,7 @@ def _contraction_bound(
 ) -> tuple[Doubles, Doubles]:
     exact = exact_contraction(contraction, inputs[0], inputs[1])
     magnitude = exact_contraction(contraction, np.abs(inputs[0]), np.abs(inputs[1]))
-    element = str(kernel.outputs[0].type.element_type)
-    unit = unit_roundoff(element)
+    unit = unit_roundoff(str(kernel.outputs[0].type.element_type))
     integers = all(bool((array == np.round(array)).all()) for array in inputs)
     if integers and magnitude.max(initial=0.0) <= 0.5 / unit:
         return exact, np.zeros_like(exact)
