@@ -71,7 +71,9 @@ def attention_mapping(
         lanes: elements in one DRAM column.
     """
     check_covers(schedule, kernel)
-    score, context = schedule.stages[0], schedule.stages[-1]
+    if not isinstance(schedule, StagedSchedule):
+        raise ScheduleError(f"'{schedule}' is the schedule of one loop nest; attention has two")
+    score, context = schedule.stages
     return AttentionMapping(
         kernel,
         score_mapping(kernel, score, device, lanes),

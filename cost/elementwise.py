@@ -6,6 +6,7 @@ from math import inf, prod
 
 import numpy as np
 
+from pim_opt.cost.bound import Bound
 from pim_opt.cost.energy import energy_pj
 from pim_opt.cost.estimate import CycleParts, Estimate
 from pim_opt.cost.host_accesses import host_columns
@@ -44,7 +45,7 @@ def _rows_of(
         start = stop
 
 
-class _Paces:
+class Paces:
     """Cycles of commands that go round the banks, worked out once for equal runs."""
 
     def __init__(self, tensor: HostColumns) -> None:
@@ -57,9 +58,20 @@ class _Paces:
         """A group's commands for some columns; none if it has none of them."""
         numbers = self._tensor.numbers(spans, columns, group)
         held = numbers[numbers < self._tensor.columns]
+        yield from self.numbered(command, spans, row, held, (len(columns),))
+
+    def numbered(
+        self,
+        command: str,
+        spans: tuple[str, ...],
+        row: int,
+        held: Ints,
+        kind: tuple[object, ...],
+    ) -> Iterator[Phase]:
+        """Commands for the columns of some numbers; runs of one kind and length are alike."""
         if not len(held):
             return
-        key = (command, len(columns), len(held))
+        key = (command, len(held), *kind)
         if key not in self._known:
             self._known[key] = self._cycles(command, spans, held)
         yield Phase(command, row, len(held), self._known[key])
@@ -78,7 +90,7 @@ class _Paces:
 
 def phases(mapping: ElementwiseMapping, group: int = 0) -> Iterator[Phase]:
     """The phases of a group, in the order in which the lowered program issues them."""
-    scalars, paces = mapping.kernels.scalars, _Paces(mapping.tensor)
+    scalars, paces = mapping.kernels.scalars, Paces(mapping.tensor)
     if mapping.program.scalars:
         assert scalars is not None, "a kernel with constants is refused on a device without"
         spans = mapping.scalar_spans
@@ -150,6 +162,26 @@ def _write_cycles(mapping: ElementwiseMapping, from_dram: bool) -> float:
     return float(total)
 
 
+def bound(mapping: ElementwiseMapping) -> Bound:
+    """What no schedule gets around: every column of an input is read, every one of the result
+    written; units take one at a time.
+
+    Args:
+        mapping: the kernel under any schedule.
+    """
+    device, share, tensor = mapping.device, mapping.shares[0], mapping.tensor
+    columns, paces = range(tensor.depth), Paces(tensor)
+    inputs = len(mapping.kernel.inputs)
+    steps = {step.tensor: step for step in mapping.program.steps}
+    cycles = 0
+    for number in (*range(inputs), mapping.program.result):
+        command = command_of(share, steps[number])
+        spans = device.commands[command].spans
+        cycles += sum(p.cycles + 1 for p in paces.phase(command, spans, 0, columns, 0))
+    stream = refresh_cycles(float(cycles), 0.0, refreshing(device, phases(mapping)))
+    return Bound(float(cycles), 0.0, stream)
+
+
 def estimate(mapping: ElementwiseMapping, *, from_dram: bool = True) -> Estimate:
     """Time and work of one call.
 
@@ -164,13 +196,14 @@ def estimate(mapping: ElementwiseMapping, *, from_dram: bool = True) -> Estimate
     host[device.kernels.host.write] += written * mapping.tensor.columns
     opener, _ = device.row_commands(())
     activations[opener] += sum(bank_rows(device, columns) for columns in read)
-    activations[opener] += written * bank_rows(device, mapping.tensor.columns)
+    rows = min(written, 1) if mapping.schedule.rows == "shared" else written
+    activations[opener] += rows * bank_rows(device, mapping.tensor.columns)
     moved = sum(host.values()) * device.column_bytes
     commands.update(host)
     return Estimate(
         cycle_parts(mapping, from_dram=from_dram),
-        dict(commands),
-        dict(activations),
+        dict(+commands),
+        dict(+activations),
         moved,
         0,
         energy_pj(device, commands, activations),

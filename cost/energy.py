@@ -30,8 +30,10 @@ def energy_pj(device: Device, commands: Mapping[str, int], activations: Mapping[
     total = 0.0
     for name, number in commands.items():
         command = device.commands[name]
-        way = sum(per_bit.get(part, 0.0) for part in WAYS.get(command.kind, ()))
-        banks = device.members(command.spans) if command.kind == "compute" else 1
+        inside = _stays_in_banks(device, name)
+        parts = WAYS["compute"] if inside else WAYS.get(command.kind, ())
+        way = sum(per_bit.get(part, 0.0) for part in parts)
+        banks = device.members(command.spans) if inside else 1
         total += number * banks * column_bits * way
         if command.kind == "compute":
             lanes = device.column_elements(device.elements[0])
@@ -41,3 +43,13 @@ def energy_pj(device: Device, commands: Mapping[str, int], activations: Mapping[
         banks = device.members(device.commands[name].spans)
         total += number * banks * row_bits * per_bit.get("activate", 0.0)
     return total
+
+
+def _stays_in_banks(device: Device, name: str) -> bool:
+    """Whether a command computes, or takes data no further than from a column to registers."""
+    command = device.commands[name]
+    if command.kind == "compute" or command.meaning is None:
+        return command.kind == "compute"
+    meaning = device.meaning(name)
+    named = meaning.reads | meaning.sets
+    return command.kind in ("load", "move") and "column" in named and "data" not in named

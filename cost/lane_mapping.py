@@ -71,6 +71,8 @@ class ElementwiseMapping:
             raise ScheduleError(reason)
         self._check_registers()
         room = sum(self.room(name) for name in self.schedule.registers)
+        if self.schedule.columns < 1:
+            raise ScheduleError("'columns: 0', but a batch has at least 1")
         if self.schedule.columns > min(room, self.tensor.depth):
             raise ScheduleError(
                 f"'columns: {self.schedule.columns}', but {', '.join(self.schedule.registers)} of"

@@ -12,6 +12,7 @@ from typing import Protocol
 from pim_opt.dialects.attention import Attention
 from pim_opt.dialects.elementwise import Elementwise, parse_expression
 from pim_opt.dialects.iteration import Access, Contraction, Dim
+from pim_opt.dialects.reduction import Reduction
 
 
 class Computation(Protocol):
@@ -78,10 +79,18 @@ def _elementwise(dims: tuple[Dim, ...], accesses: Sequence[Access], detail: str)
     return Elementwise(dims, tuple(accesses[:-1]), accesses[-1], parse_expression(detail))
 
 
+def _reduction(dims: tuple[Dim, ...], accesses: Sequence[Access], detail: str) -> Reduction:
+    found = Reduction(dims, detail)
+    if list(accesses) != [*found.inputs, found.result]:
+        raise ValueError("a reduction's input has both dimensions, its result the first")
+    return found
+
+
 COMPUTATIONS: dict[str, Callable[[tuple[Dim, ...], Sequence[Access], str], Computation]] = {
     "contraction": _contraction,
     "attention": _attention,
     "elementwise": _elementwise,
+    "reduction": _reduction,
 }
 """Classes of kernels by name, and what makes their descriptions from dims, accesses and detail."""
 

@@ -6,6 +6,9 @@ As many columns of every bank as `columns` says go through all steps of a kernel
 intermediates in the register files that `registers` names, in order. `rows:` says whether each
 tensor begins in a row of its `own` or all lie in one `shared` row, where they fit.
 
+Of a reduction, `columns` are those that units add up for each result; with none the host reads and
+adds all.
+
 Pure mathematics, no IR and no device.
 """
 
@@ -15,7 +18,7 @@ from pim_opt.dialects.schedule_error import ScheduleError
 
 ROW_USES = ("own", "shared")
 KEYS = ("columns", "registers", "rows")
-KINDS = ("elementwise",)
+KINDS = ("elementwise", "reduction")
 """Classes of kernels that take such a schedule."""
 
 
@@ -24,7 +27,7 @@ class LaneSchedule:
     """Batches of columns, the registers that they use, and how tensors share rows."""
 
     columns: int
-    """Columns of a bank in one batch."""
+    """Columns of a bank in one batch; of a reduction, those that units add up for each result."""
     registers: tuple[str, ...]
     """Register files, filled one after the other."""
     rows: str = "own"
@@ -61,8 +64,8 @@ def parse_lane_schedule(text: str) -> LaneSchedule:
         if key not in parts:
             raise ScheduleError(f"schedule '{text}' has no '{key}:'")
     columns, rows = parts["columns"], parts.get("rows", ROW_USES[0])
-    if not columns.isdecimal() or int(columns) < 1:
-        raise ScheduleError(f"'{columns}' after 'columns:' is not a positive number")
+    if not columns.isdecimal():
+        raise ScheduleError(f"'{columns}' after 'columns:' is not a number")
     if rows not in ROW_USES:
         raise ScheduleError(f"'{rows}' after 'rows:'; expected {' or '.join(ROW_USES)}")
     registers = tuple(name.strip() for name in parts["registers"].split(","))

@@ -1,6 +1,6 @@
 """What passes ask of a `pim.kernel`: its device, its schedule bound to it, its element type."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import TypeVar, cast
 
@@ -13,9 +13,10 @@ from pim_opt.devices import Device, DeviceError, load_device
 from pim_opt.dialects.diagnostics import DiagnosticError, Place
 from pim_opt.dialects.iteration import Contraction
 from pim_opt.dialects.pim import KernelOp
-from pim_opt.dialects.schedule import Schedule, ScheduleError, one_nest
+from pim_opt.dialects.schedule import AnySchedule, Schedule, ScheduleError, one_nest
 
 _Op = TypeVar("_Op", bound=Operation)
+_Mapping = TypeVar("_Mapping")
 
 VECTOR, MATRIX = 0, 1
 """Operand numbers of a contraction."""
@@ -46,6 +47,11 @@ def device_of(kernel: KernelOp) -> Device:
         DiagnosticError: there is no such device, or its file is wrong.
     """
     return device_named(kernel.device.data, kernel)
+
+
+def from_dram(kernel: KernelOp) -> bool:
+    """Whether streamed operands start in DRAM, in host layout; else the host has them."""
+    return kernel.origin.data == "dram"
 
 
 def origins_of(kernel: KernelOp) -> Origins:
@@ -94,6 +100,22 @@ def _bound(contraction: Contraction, schedule: Schedule, device: str, element: s
     """Every pass asks for the same mapping, and what it works out is kept with it."""
     loaded = load_device(device)
     return Mapping(contraction, schedule, loaded, loaded.column_elements(element))
+
+
+def scheduled(kernel: KernelOp, bind: Callable[[KernelOp, AnySchedule], _Mapping]) -> _Mapping:
+    """What `bind` makes of the kernel and its own schedule.
+
+    Raises:
+        DiagnosticError: it has none, or one that its device cannot follow.
+    """
+    if kernel.schedule is None:
+        raise DiagnosticError(
+            f"kernel {kernel.label} has no schedule", kernel, hint="run pim-set-schedule first"
+        )
+    try:
+        return bind(kernel, kernel.schedule.data)
+    except ScheduleError as error:
+        raise DiagnosticError(f"schedule of kernel {kernel.label}: {error}", kernel) from error
 
 
 def only_op_of(kernel: KernelOp, kind: type[_Op], needed_pass: str) -> _Op:

@@ -61,6 +61,8 @@ class KernelClass(Protocol):
 _CLASSES = {
     "attention": "pim_opt.passes.attention:AttentionClass",
     "contraction": "pim_opt.passes.contraction:ContractionClass",
+    "elementwise": "pim_opt.passes.elementwise:ElementwiseClass",
+    "reduction": "pim_opt.passes.reduction:ReductionClass",
 }
 """Where the class of each kind of computation stands; imported when a kernel asks for it."""
 

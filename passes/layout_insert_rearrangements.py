@@ -23,6 +23,7 @@ from pim_opt.dialects.layout import (
 )
 from pim_opt.dialects.pim import DistributeOp, KernelOp
 from pim_opt.dialects.placement import BANK
+from pim_opt.dialects.schedule import Schedule
 from pim_opt.passes.kernel_access import device_of
 
 
@@ -52,7 +53,9 @@ def _travel(op: RequireOp) -> Strategy:
     assert schedule is not None, "layout-map-banks has seen to it"
     stages = [use.operation for use in op.result.uses]
     (number,) = {stage.stage_number for stage in stages if isinstance(stage, DistributeOp)}
-    return Strategy(schedule.data.stages[number].travel)
+    nest = schedule.data.stages[number]
+    assert isinstance(nest, Schedule), "else nothing loads into the buffers of cores"
+    return Strategy(nest.travel)
 
 
 class LowerRequire(RewritePattern):

@@ -13,18 +13,23 @@ from pim_opt.dialects.diagnostics import emit_remark
 from pim_opt.dialects.pim import KernelOp
 from pim_opt.passes.attention.outlining import find_attention
 from pim_opt.passes.contraction.outlining import find_contraction, find_sum
+from pim_opt.passes.elementwise.outlining import find_elementwise
 from pim_opt.passes.kernel_types import replace_by_kernel
 from pim_opt.passes.offering import Offer, Refusal, Request
+from pim_opt.passes.reduction.outlining import find_reduction
 
 Finder = Callable[[linalg.GenericOp, Request], Offer | Refusal | None]
 
-FINDERS: tuple[tuple[Finder, ...], ...] = ((find_attention,), (find_contraction, find_sum))
+FINDERS: tuple[tuple[Finder, ...], ...] = (
+    (find_attention,),
+    (find_elementwise, find_reduction, find_contraction, find_sum),
+)
 """Tried in rounds: what an earlier one finds may hold what a later one would."""
 
 
 @dataclass(frozen=True)
 class PimOutlinePass(ModulePass):
-    """Wrap attention, contractions and sums that the device can run in a pim.kernel.
+    """Wrap the kernels that the device can run: attention, contractions, sums, elementwise ones.
 
         %y = linalg.generic .. ins(%x, %w : tensor<1x4096xf16>, tensor<64x4096xf16>) ..
 
@@ -40,7 +45,10 @@ class PimOutlinePass(ModulePass):
        are rounded before the kernel and its result is extended after it.
     4. What rounding the source allows is noted, for checks: rounded operands, a narrow accumulator.
     5. A matrix that is an argument of the function, or a constant, is resident in PIM memory.
-    6. A sum of an argument is a contraction of it, streamed, with ones that the host holds.
+    6. A sum is what units do that add up columns; else, of an argument, a contraction of it,
+       streamed, with ones that the host holds.
+    7. Elementwise kernels are sums, differences, products and maxima with 0 of tensors, constants
+       among them.
     """
 
     name = "pim-outline"

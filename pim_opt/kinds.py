@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import prod
 
 from pim_opt.attention_kind import attention
@@ -135,6 +136,32 @@ def gqa(batch: int, heads: int, kv_heads: int, k: int, n: int) -> str:
     return _Sum("gqa", sizes, (x, w), y).mlir()
 
 
+def _pointwise(name: str, inputs: int, body: str, batch: int, length: int) -> str:
+    """A function of tensors batch x length that computes `body` of %a, %b at every point."""
+    type_ = f"tensor<{batch}x{length}xf16>"
+    names, scalars = ("%x0", "%x1")[:inputs], ("%a", "%b")[:inputs]
+    arguments = ", ".join(f"{value} : {type_}" for value in names)
+    return f"""
+#same = affine_map<(b, i) -> (b, i)>
+func.func @{name}({arguments}) -> {type_} {{
+  %zero = arith.constant 0.0 : f16
+  %out = tensor.empty() : {type_}
+  %y = linalg.generic {{indexing_maps = [{", ".join(["#same"] * (inputs + 1))}],
+      iterator_types = ["parallel", "parallel"]}}
+      ins({", ".join(names)} : {", ".join([type_] * inputs)}) outs(%out : {type_}) {{
+  ^bb0({", ".join(f"{value}: f16" for value in scalars)}, %old: f16):
+    %r = {body} : f16
+    linalg.yield %r : f16
+  }} -> {type_}
+  func.return %y : {type_}
+}}
+"""
+
+
+def _kind(name: str, inputs: int, body: str, text: str) -> Kind:
+    return Kind(("batch", "length"), partial(_pointwise, name, inputs, body), text)
+
+
 KINDS: dict[str, Kind] = {
     "attention": Kind(
         ("batch", "heads", "kv_heads", "headsize", "length"),
@@ -151,6 +178,10 @@ KINDS: dict[str, Kind] = {
         ("kv_heads",),
     ),
     "red": Kind(("batch", "length"), red, "the sum of each of several vectors"),
+    "va": _kind("va", 2, "arith.addf %a, %b", "the sum of two tensors"),
+    "sub": _kind("sub", 2, "arith.subf %a, %b", "the difference of two tensors"),
+    "mul": _kind("mul", 2, "arith.mulf %a, %b", "the product of two tensors, by elements"),
+    "relu": _kind("relu", 1, "arith.maximumf %a, %zero", "what is negative becomes 0"),
 }
 """Kinds by name."""
 

@@ -187,7 +187,7 @@ def _reshape(evaluator: Evaluator, op: Operation, env: Environment) -> Sequence[
     lead = source.shape[:1] if evaluator.batch else ()
     shape = _tensor(op.results[0]).get_shape()
     sizes = [-1 if size == DYNAMIC_INDEX else size for size in shape]
-    return [source.reshape(*lead, *sizes)]
+    return [source.reshape((*lead, *sizes))]
 
 
 def _copy(evaluator: Evaluator, op: Operation, env: Environment) -> Sequence[Value]:

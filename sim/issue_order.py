@@ -4,8 +4,9 @@ It shares nothing with the cycle simulator but the device: it is told in which o
 issued, and compares with the program. What depends on what follows from the commands' meanings. Of
 a register entry or a DRAM column some commands set the contents (`=`) and others use them; each use
 must come after as many settings as in the program, and each setting after as many uses, which
-together fix the order of every pair of the two. What the host sends must follow all that it
-received before the last barrier of the whole program.
+together fix the order of every pair of the two. A command that uses an entry and sets it keeps its
+place among both, and among those that change the entry in another way. What the host sends must
+follow all that it received before the last barrier of the whole program.
 
 Commands that differ in nothing are told apart by their order alone: the first of them in the
 program is the first that issued.
@@ -128,7 +129,7 @@ def broken_order(program: ProgramOp, log: NDArray[Any], device: Device) -> Broke
     log = log[np.isin(log["command"], np.unique(written.command))]
     issued = _log_stream(log, shapes)
     position = _positions(written, issued)
-    for resource in _resources(device, np.unique(written.command), shapes):
+    for resource in _resources(device, written, shapes):
         broken = _check(resource, written, position, shapes)
         if broken is not None:
             return broken
@@ -206,18 +207,18 @@ class _Resource:
 
     name: str
     sets: Ints
-    """Numbers of commands that set its contents."""
+    """Numbers of commands of one side, which set its contents."""
     uses: Ints
-    """Numbers of commands that only use them or add to them."""
+    """Numbers of commands of the other side, which use them."""
     entry: dict[int, int] | None
     """Per command the position of its operand that is the entry; None where one has none."""
     apart: Bools
     """Shape (core levels): whether members of the level keep to themselves."""
 
 
-def _resources(device: Device, commands: Ints, shapes: _Shapes) -> Iterator[_Resource]:
+def _resources(device: Device, written: _Stream, shapes: _Shapes) -> Iterator[_Resource]:
     """What commands of both sides share, the host's data left out."""
-    numbers: list[int] = commands.tolist()
+    numbers: list[int] = np.unique(written.command).tolist()
     names = {number: shapes.names[number] for number in numbers}
     meanings = {
         number: device.meaning(name)
@@ -226,19 +227,35 @@ def _resources(device: Device, commands: Ints, shapes: _Shapes) -> Iterator[_Res
     }
     for name in (COLUMN, *device.registers):
         on_it = {n: m for n, m in meanings.items() if _indices(m, name)}
-        sets = [n for n, m in on_it.items() if any(_sets(a, name) for a in m.assigns)]
-        uses = [n for n in on_it if n not in sets]
-        if not sets or not uses:
-            continue
         entry = {n: _entry(device, names[n], m, name) for n, m in on_it.items()}
-        known = {n: e for n, e in entry.items() if e is not None}
-        yield _Resource(
-            name,
-            np.array(sets),
-            np.array(uses),
-            known if len(known) == len(entry) else None,
-            np.asarray(~shapes.spanned[list(on_it)].any(axis=0)),
-        )
+        known = {n: e[0] for n, e in entry.items() if _is_one_entry(written, n, e)}
+        apart = ~shapes.spanned[list(on_it)].any(axis=0) & _outside(device, name)
+        for sets, uses in _sides(on_it, name):
+            yield _Resource(
+                name,
+                np.array(sets),
+                np.array(uses),
+                known if len(known) == len(entry) else None,
+                np.asarray(apart),
+            )
+
+
+def _sides(on_it: dict[int, Meaning], name: str) -> Iterator[tuple[list[int], list[int]]]:
+    """Pairs of sets of commands on a resource whose order must be kept, neither of them empty."""
+    sets = [n for n, m in on_it.items() if any(_sets(a, name) for a in m.assigns)]
+    updates = [n for n in sets if name in on_it[n].reads]
+    uses = [n for n in on_it if n not in sets]
+    pairs = [(sets, uses), ([n for n in sets if n not in updates], updates)]
+    pairs += [([n], [other for other in updates if other != n]) for n in updates]
+    yield from (pair for pair in pairs if pair[0] and pair[1])
+
+
+def _outside(device: Device, name: str) -> Bools:
+    """Per core level whether its members have a part of the resource each."""
+    names = [level.name for level in device.levels]
+    register = device.registers.get(name)
+    last = len(names) if register is None else names.index(device.level(register.per).name) + 1
+    return np.array([names.index(level.name) < last for level in device.core_levels])
 
 
 def _indices(meaning: Meaning, name: str) -> list[tuple[str, ...]]:
@@ -249,14 +266,23 @@ def _sets(assign: Assign, name: str) -> bool:
     return assign.op == "=" and assign.target.name == name
 
 
-def _entry(device: Device, command: str, meaning: Meaning, name: str) -> int | None:
-    """The operand that is the entry in all places where the meaning names a register."""
+def _entry(device: Device, command: str, meaning: Meaning, name: str) -> tuple[int, ...]:
+    """The operands that are entries where the meaning names a register; none for a whole file."""
     if meaning.takes_softmax:
-        return None  # A row of entries: all of the file, for simplicity.
+        return ()  # A row of entries: all of the file, for simplicity.
     found = {indices[:1] for indices in _indices(meaning, name)}
-    if len(found) != 1 or found == {()}:
-        return None
-    return device.commands[command].operands.index(found.pop()[0])
+    if () in found:
+        return ()
+    operands = device.commands[command].operands
+    return tuple(sorted(operands.index(index) for (index,) in found))
+
+
+def _is_one_entry(written: _Stream, command: int, operands: tuple[int, ...]) -> bool:
+    """Whether each command of a kind names one entry, by whichever of its operands."""
+    if not operands:
+        return False
+    values = written.operands[written.command == command][:, list(operands)]
+    return bool((values == values[:, :1]).all())
 
 
 def _check(

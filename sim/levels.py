@@ -16,6 +16,7 @@ from xdsl.ir import Attribute, Operation, SSAValue
 
 from pim_opt.cost.mapping import Mapping
 from pim_opt.cost.nests import bound_nests
+from pim_opt.cost.reduction_mapping import ReductionMapping
 from pim_opt.devices import load_device
 from pim_opt.dialects.diagnostics import DiagnosticError
 from pim_opt.dialects.iteration import Access
@@ -37,6 +38,8 @@ from pim_opt.dialects.pim import (
     SoftmaxOp,
     YieldOp,
 )
+from pim_opt.dialects.reduction import Reduction
+from pim_opt.dialects.schedule import one_batch
 from pim_opt.sim.element_types import dtype_of
 from pim_opt.sim.evaluate import Environment, Evaluator, Handler, Value
 from pim_opt.sim.functional import Execution, arranged, run_program
@@ -144,6 +147,8 @@ def _distribute(evaluator: Evaluator, op: Operation, env: Environment) -> Sequen
     distribution = cast(DistributeOp, op)
     if distribution.kernel.kind == "elementwise":
         return _distribute_columns(evaluator, distribution, env)
+    if distribution.kernel.kind == "reduction":
+        return _distribute_units(evaluator, distribution, env)
     mapping = _mapping(distribution)
     kernel = mapping.kernel
     arrays = [_logical(env[value]) for value in distribution.inputs]
@@ -182,6 +187,28 @@ def _distribute_columns(
     (results,) = evaluator.evaluate_block(block, inputs, batch=True)
     whole = cast(Array, results).reshape(banks, -1, lanes).swapaxes(0, 1).reshape(-1)
     return [_laid_out(whole[: prod(shape)].reshape(shape), op.output)]
+
+
+def _distribute_units(evaluator: Evaluator, op: DistributeOp, env: Environment) -> Sequence[Value]:
+    """Run the body on each unit's columns of a tensor whose results fill all banks."""
+    results, columns, lanes = cast(TensorType[Attribute], op.body.block.args[0].type).get_shape()
+    kernel, device = op.kernel.computation, load_device(op.kernel.device.data)
+    assert isinstance(kernel, Reduction), "the kernel's class is reduction"
+    assert op.kernel.schedule is not None, "the verifier of pim.distribute has seen to it"
+    mapping = ReductionMapping(kernel, one_batch(op.kernel.schedule.data), device, lanes)
+    # Banks in the host's order have their levels' coordinates, the slowest first.
+    loops = mapping.tensor.loops[::-1]
+    grid = _logical(env[op.inputs[0]]).reshape(
+        results, mapping.schedule.columns, *(loop.count for loop in loops), lanes
+    )
+    position = {loop.level.name: 2 + axis for axis, loop in enumerate(loops)}
+    inner = [position[name] for name in mapping.inner_levels]
+    units = [position[lv.name] for lv in device.levels if position[lv.name] not in inner]
+    tiles = grid.transpose([*units, 0, 1, *inner, grid.ndim - 1])
+    tiles = tiles.reshape(mapping.units, results, columns, lanes)
+    (sums,) = evaluator.evaluate_block(op.body.block, [tiles], batch=True)
+    partials = cast(Array, sums).swapaxes(1, 2).reshape(mapping.partials, results)
+    return [_laid_out(partials, op.output)]
 
 
 def _mapping(distribution: DistributeOp) -> Mapping:

@@ -18,6 +18,7 @@ from pim_opt.dialects.attention import Attention
 from pim_opt.dialects.elementwise import Elementwise
 from pim_opt.dialects.iteration import Access, AttentionRole, Contraction, Role
 from pim_opt.dialects.pim import KernelOp
+from pim_opt.dialects.reduction import Reduction
 from pim_opt.dialects.schedule import one_nest
 from pim_opt.sim.element_types import unit_roundoff
 from pim_opt.sim.expression_bounds import SMALLEST_STEP, expression_bound
@@ -58,6 +59,9 @@ def kernel_bound(kernel: KernelOp, inputs: Sequence[Array]) -> tuple[Doubles, Do
         case Elementwise() as elementwise:
             element = str(kernel.outputs[0].type.element_type)
             return expression_bound(elementwise, inputs, element)
+        case Reduction() as reduction:
+            element = str(kernel.outputs[0].type.element_type)
+            return _sum_bound(reduction, inputs[0], element)
         case other:
             raise NotImplementedError(f"no rounding bound for kernels of class {other.kind}")
 
@@ -76,6 +80,8 @@ def source_bound(kernel: KernelOp, inputs: Sequence[Array]) -> Doubles:
             element = str(kernel.outputs[0].type.element_type)
             off = 2 * unit_roundoff(element) if kernel.narrowed is not None else 0.0
             return expression_bound(elementwise, inputs, element, off)[1]
+        case Reduction():
+            return kernel_bound(kernel, inputs)[1]
         case other:
             raise NotImplementedError(f"no rounding bound for kernels of class {other.kind}")
 
@@ -150,6 +156,15 @@ def _source_contraction_bound(
         terms = contraction.extent(Role.REDUCTION)
         relative += terms * unit_roundoff(str(kernel.source_accumulator))
     return relative * magnitude
+
+
+def _sum_bound(kernel: Reduction, source: Array, element: str) -> tuple[Doubles, Doubles]:
+    """Sums along axis 1, and how far those of registers that hold `element` may be off."""
+    wide, unit = source.astype(np.float64), unit_roundoff(element)
+    exact, magnitude = wide.sum(axis=1), np.abs(wide).sum(axis=1)
+    if (wide == np.round(wide)).all() and magnitude.max(initial=0.0) <= 0.5 / unit:
+        return exact, np.zeros_like(exact)
+    return exact, kernel.terms * unit * magnitude + SMALLEST_STEP
 
 
 def _host_partials(kernel: KernelOp) -> int:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import permutations
 
+from pim_opt.dialects.lane_schedule import ROW_USES, LaneSchedule
 from pim_opt.dialects.schedule import ROWS, TIME, TRAVELS, AnySchedule, Factor, Schedule, Split
 
 MOST_LOOPS = 5
@@ -12,9 +13,21 @@ MOST_LOOPS = 5
 
 def neighbours(schedule: AnySchedule) -> Iterator[tuple[str, AnySchedule]]:
     """Schedules that differ in one decision, legal or not, each with what is different."""
+    if isinstance(schedule, LaneSchedule):
+        yield from _lane_neighbours(schedule)
+        return
     for number, nest in enumerate(schedule.stages):
         for text, other in _neighbours(nest):
             yield text, schedule.with_stage(number, other)
+
+
+def _lane_neighbours(schedule: LaneSchedule) -> Iterator[tuple[str, LaneSchedule]]:
+    for rows in ROW_USES:
+        if rows != schedule.rows:
+            yield f"rows: {rows}", replace(schedule, rows=rows)
+    for columns in (schedule.columns // 2, 2 * schedule.columns):
+        if columns:
+            yield f"columns: {columns}", replace(schedule, columns=columns)
 
 
 def _neighbours(schedule: Schedule) -> Iterator[tuple[str, Schedule]]:

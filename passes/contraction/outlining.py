@@ -34,7 +34,7 @@ def find_contraction(op: linalg.GenericOp, request: Request) -> Offer | Refusal 
 
 def find_sum(op: linalg.GenericOp, request: Request) -> Offer | Refusal | None:
     """The kernel that `op` can become; why it does not; or None if it is no reduction."""
-    found = recognise_sum(op)
+    found = None if request.device.kernels.reduction is not None else recognise_sum(op)
     if found is None:
         return None
     types = found if isinstance(found, str) else _reason(op, request, "sums")

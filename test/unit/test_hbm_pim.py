@@ -8,6 +8,7 @@ import pytest
 from numpy.typing import NDArray
 from xdsl.ir.affine import AffineMap
 
+from pim_opt.cost.energy import energy_pj
 from pim_opt.devices import load_device
 from pim_opt.dialects.pim import IssueOp
 from pim_opt.sim.expand import Run
@@ -100,3 +101,13 @@ def test_by_the_published_rules_an_operation_acts_on_one_bank_alone() -> None:
     _, written = pim.memory.read(np.array([GROUP]), np.arange(64), np.array([ROW]), np.array([2]))
     assert np.flatnonzero(written).tolist() == [core + 1]
     assert (pim.issued["ACTAB"], pim.issued["PREA"]) == (1, 0)
+
+
+def test_loads_and_write_backs_of_units_stay_in_their_banks() -> None:
+    device = load_device("hbm-pim")
+    load, read = (energy_pj(device, {name: 1}, {}) for name in ("LD_OP1", "RD"))
+    column = 8 * device.column_bytes * device.energy_pj_per_bit["column"]
+    units = device.members(device.commands["LD_OP1"].spans)
+    assert load == pytest.approx(units * column)
+    assert read > 2 * column
+    assert energy_pj(device, {"WB_RES": 1}, {}) == pytest.approx(load)

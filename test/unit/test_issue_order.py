@@ -4,10 +4,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from kernels import gemv_kernel
+from kernels import gemv_kernel, kernel_of
 from numpy.typing import NDArray
 
 from pim_opt.devices import load_device
+from pim_opt.dialects.lane_schedule import parse_lane_schedule
 from pim_opt.dialects.pim import ProgramOp
 from pim_opt.dialects.schedule import parse_nest
 from pim_opt.passes.kernel_program import lowered
@@ -117,3 +118,29 @@ def test_a_broken_order_says_what_was_expected() -> None:
     text = str(BrokenOrder("MACAB", 2, 0, "operand", 5, 4))
     assert text.startswith("MACAB (group 2, bank 0) depends on operand: 4 commands")
     assert "5 stand before it" in text
+
+
+@pytest.mark.parametrize(
+    ("kind", "shape", "schedule", "earlier", "later"),
+    [
+        ("va", (4, 4096), "columns: 1; registers: grf_a", "LD_OP1", "ADD_OP1"),
+        ("va", (4, 4096), "columns: 1; registers: grf_b", "ADD_OP3", "WB_ACC"),
+        ("red", (1, 16384), "columns: 1; registers: grf_b", "LD_OP3", "ADD_OP3"),
+    ],
+)
+def test_a_register_that_the_banks_of_a_unit_share(
+    kind: str, shape: tuple[int, ...], schedule: str, earlier: str, later: str
+) -> None:
+    device = load_device("hbm-pim-ref")
+    names = tuple(device.commands)
+    _, program = lowered(kernel_of(kind, shape, device.name), parse_lane_schedule(schedule))
+    log = simulate_program(program, device, log=True).log
+    assert log is not None
+    assert broken_order(program, log, device) is None
+    first, second = (
+        np.flatnonzero((log["command"] == names.index(name)) & (log["group"] == 0))[0]
+        for name in (earlier, later)
+    )
+    broken = broken_order(program, swapped(log, first, second), device)
+    assert broken is not None
+    assert broken.resource.startswith("grf")

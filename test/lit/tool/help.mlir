@@ -6,7 +6,7 @@
 // CHECK: --verify-diagnostics
 // CHECK: passes:
 // CHECK: layout-map-banks {{ +}}Place every operand
-// CHECK: pim-outline {{ +}}Wrap attention, contractions and sums
+// CHECK: pim-outline {{ +}}Wrap the kernels that the device can run
 // CHECK-NEXT: device {{ +}}str, default 'attacc'
 // CHECK: pipelines:
 // CHECK-NEXT: pim-compile

@@ -571,3 +571,27 @@ func.func @result() attributes {s = #pim.schedule<"y: sum">} { func.return }
 
 // expected-error@+1 {{'n' is given twice}}
 func.func @twice() attributes {s = #pim.schedule<"n: ba 4; n: ba 4">} { func.return }
+
+// -----
+
+func.func @arranged_from_another_shape(%x: tensor<3xf16>) -> tensor<2x8xf16> {
+  // expected-error@below {{source has shape [3], but (d0, d1) -> (d1) takes [8] to [2, 8]}}
+  %y = pim.arrange %x by affine_map<(i, j) -> (j)> : tensor<3xf16> -> tensor<2x8xf16>
+  func.return %y : tensor<2x8xf16>
+}
+
+// -----
+
+func.func @arranged_by_sums(%x: tensor<8xf16>) -> tensor<2x8xf16> {
+  // expected-error@below {{indexing map result (d0 + d1); expected a dimension or 0}}
+  %y = pim.arrange %x by affine_map<(i, j) -> (i + j)> : tensor<8xf16> -> tensor<2x8xf16>
+  func.return %y : tensor<2x8xf16>
+}
+
+// -----
+
+func.func @arranged_into_another_type(%x: tensor<8xf16>) -> tensor<2x8xf32> {
+  // expected-error@below {{takes f16 to f32}}
+  %y = pim.arrange %x by affine_map<(i, j) -> (j)> : tensor<8xf16> -> tensor<2x8xf32>
+  func.return %y : tensor<2x8xf32>
+}

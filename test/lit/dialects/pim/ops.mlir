@@ -99,9 +99,20 @@ func.func @program(%x: !held, %w: !placed) -> !placed {
     pim.barrier
     // CHECK-NEXT: pim.host_combine %p into %s : memref<2x64xf16> into memref<64xf16>
     pim.host_combine %p into %s : memref<2x64xf16> into memref<64xf16>
+    // CHECK-NEXT: pim.host_arrange %s into %p by affine_map<(d0, d1) -> (d1)> : memref<64xf16> into memref<2x64xf16>
+    pim.host_arrange %s into %p by affine_map<(d0, d1) -> (d1)> : memref<64xf16> into memref<2x64xf16>
     // CHECK-NEXT: %c = pim.collect : tensor<64xf16, #layout.placement<bank, [channel 4, local 16]>>
     %c = pim.collect : !placed
     pim.yield %c : !placed
   } : !placed
   func.return %y : !placed
+}
+
+// The host broadcasts and transposes operands.
+// CHECK-LABEL: func.func @arranged
+func.func @arranged(%x: tensor<3x8xf16>) -> tensor<8x2x3xf16> {
+  // CHECK: %y = pim.arrange %x by affine_map<(d0, d1, d2) -> (d2, d0)> : tensor<3x8xf16> -> tensor<8x2x3xf16>
+  // GENERIC: "pim.arrange"(%x) <{by = affine_map<(d0, d1, d2) -> (d2, d0)>}>
+  %y = pim.arrange %x by affine_map<(i, j, k) -> (k, i)> : tensor<3x8xf16> -> tensor<8x2x3xf16>
+  func.return %y : tensor<8x2x3xf16>
 }
