@@ -1,5 +1,6 @@
 """Finds the kernels that the PIM side can run and wraps them."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -70,7 +71,8 @@ class PimOutlinePass(ModulePass):
 @dataclass
 class _Outliner:
     request: Request
-    made: int = field(default=0, init=False)
+    made: Counter[str] = field(default_factory=Counter[str], init=False)
+    """Kernels by what they are called."""
 
     def round(self, module: ModuleOp, finders: Sequence[Finder]) -> None:
         """Replace what the finders find, the first that finds something in an op."""
@@ -88,6 +90,6 @@ class _Outliner:
                     pass
 
     def _take(self, offer: Offer) -> None:
-        label = f"{offer.name}{self.made}"
-        self.made += 1
+        label = f"{offer.name}{self.made[offer.name]}"
+        self.made[offer.name] += 1
         replace_by_kernel(offer.result, offer.ops, offer.types, lambda: offer.build(label))

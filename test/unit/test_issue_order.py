@@ -133,7 +133,7 @@ def test_a_register_that_the_banks_of_a_unit_share(
 ) -> None:
     device = load_device("hbm-pim-ref")
     names = tuple(device.commands)
-    _, program = lowered(kernel_of(kind, shape, device.name), parse_lane_schedule(schedule))
+    _, program = lowered(kernel_of(kind, shape, device=device.name), parse_lane_schedule(schedule))
     log = simulate_program(program, device, log=True).log
     assert log is not None
     assert broken_order(program, log, device) is None
