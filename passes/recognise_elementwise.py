@@ -51,7 +51,7 @@ def recognise_elementwise(op: linalg.GenericOp) -> PointwiseOp | str | None:
     """
     if any(kind.data is not IteratorType.PARALLEL for kind in op.iterator_types):
         return None
-    if len(op.outputs) != 1 or len(op.results) != 1:
+    if not op.inputs or len(op.outputs) != 1 or len(op.results) != 1:
         return None
     try:
         body = _body(op)

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,6 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Operation
 
-from pim_opt.cost.floor import contraction_floor_cycles
 from pim_opt.devices import Device, load_device
 from pim_opt.diagnostics import (
     Diagnostic,
@@ -26,10 +26,12 @@ from pim_opt.diagnostics import (
 )
 from pim_opt.dialects import mlir_bridge
 from pim_opt.dialects.diagnostics import place_of, remarks_to
+from pim_opt.dialects.layout import BindOp, PlacementAttr, layout_of
 from pim_opt.dialects.pim import KernelOp, ProgramOp
 from pim_opt.parsing import make_context, parse_module
 from pim_opt.pass_options import expand, make_pass
-from pim_opt.passes.kernel_access import device_named, element_of, kernels, mapping_of, shape_of
+from pim_opt.passes.kernel_access import device_named, element_of, kernels, shape_of
+from pim_opt.passes.kernel_classes import class_of
 from pim_opt.pipeline_spec import OptionSpec, PassSpec
 from pim_opt.sim.evaluate import Evaluator
 from pim_opt.sim.functional import Execution
@@ -200,22 +202,24 @@ def compile_passes(**options: str | None) -> list[PassSpec]:
 
 
 def _kernel_report(kernel: KernelOp) -> KernelReport:
-    mapping = mapping_of(kernel)
-    resident = sum(
-        int(np.prod(mapping.padded_shape(access))) * element_of(value).bitwidth // 8
-        for number, (value, access) in enumerate(
-            zip(kernel.inputs, (mapping.kernel.vector, mapping.kernel.matrix), strict=True)
-        )
-        if number in kernel.resident_operands
-    )
+    assert kernel.schedule is not None, "a compiled kernel has one"
     return KernelReport(
         kernel.label.data,
-        "contraction",
-        {dim.name: dim.size for dim in mapping.kernel.dims},
-        str(mapping.schedule),
-        contraction_floor_cycles(mapping.kernel, mapping.device, mapping.column_elements),
-        resident,
+        kernel.kind,
+        {dim.name: dim.size for dim in kernel.computation.dims},
+        str(kernel.schedule.data),
+        class_of(kernel).floor_cycles(kernel),
+        sum(map(_resident_bytes, kernel.body.block.ops)),
     )
+
+
+def _resident_bytes(op: Operation) -> int:
+    """What an operand takes in PIM memory, padding included, where `op` binds one that stays."""
+    if not isinstance(op, BindOp) or op.resident is None:
+        return 0
+    layout = layout_of(op.result)
+    assert isinstance(layout, PlacementAttr), "resident operands have a place"
+    return prod(layout.data.padded_shape()) * element_of(op.result).bitwidth // 8
 
 
 def _host_ops(module: ModuleOp) -> tuple[str, ...]:
