@@ -126,21 +126,40 @@ def _condition(op: WhenOp, folded: _Folded) -> object:
     return folded.truth(op) or tuple(folded.fold(expr, op.counters) for expr in exprs)
 
 
-def _signature(block: Block, folded: _Folded) -> list[object]:
-    """What a group does in a section: equal for groups that do the same."""
+Dependent = dict[Operation, list[AffineExpr]]
+"""Per command and condition of a section its expressions that depend on the group, if any does."""
+
+
+def _dependent(section: SpmdOp) -> Dependent:
+    found: Dependent = {}
+    for op in section.body.walk():
+        if not isinstance(op, IssueOp | WhenOp):
+            continue
+        group = [n for n, counter in enumerate(op.counters) if counter is section.counter]
+        if isinstance(op, WhenOp):
+            exprs = op.condition.data.results
+        else:
+            maps = [op.address.data, *([op.operand_map.data] if op.operand_map else [])]
+            exprs = [expr for map_ in maps for expr in map_.results]
+        if own := [expr for expr in exprs if not expr.used_dims().isdisjoint(group)]:
+            found[op] = own
+    return found
+
+
+def _signature(block: Block, folded: _Folded, dependent: Dependent) -> list[object]:
+    """What a group does in a section that others may not: equal for groups that do the same."""
     found: list[object] = []
     for op in block.ops:
         match op:
             case WhenOp():
-                condition = _condition(op, folded)
+                condition = _condition(op, folded) if op in dependent else True
                 found.append(condition)
                 if condition is not False:
-                    found += _signature(op.body.block, folded)
+                    found += _signature(op.body.block, folded, dependent)
             case RepeatOp():
-                found += _signature(op.body.block, folded)
+                found += _signature(op.body.block, folded, dependent)
             case IssueOp():
-                maps = [op.address.data, *([op.operand_map.data] if op.operand_map else [])]
-                found += [folded.fold(e, op.counters) for m in maps for e in m.results]
+                found += [folded.fold(expr, op.counters) for expr in dependent.get(op, ())]
             case _:
                 pass
     return found
@@ -149,14 +168,14 @@ def _signature(block: Block, folded: _Folded) -> list[object]:
 def alike_groups(program: ProgramOp, groups: int) -> list[list[int]]:
     """All groups of a device, those together that receive the same commands."""
     alike: dict[str, list[int]] = {}
+    sections = {op: _dependent(op) for op in program.body.block.ops if isinstance(op, SpmdOp)}
     for group in range(groups):
         signature: list[object] = []
-        for op in program.body.block.ops:
-            if isinstance(op, SpmdOp):
-                takes_part = group < op.trip_count
-                signature.append(takes_part)
-                if takes_part:
-                    signature += _signature(op.body.block, _Folded(op.counter, group))
+        for op, dependent in sections.items():
+            takes_part = group < op.trip_count
+            signature.append(takes_part)
+            if takes_part:
+                signature += _signature(op.body.block, _Folded(op.counter, group), dependent)
         alike.setdefault(repr(signature), []).append(group)
     return list(alike.values())
 
