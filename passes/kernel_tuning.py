@@ -136,7 +136,10 @@ def search(kernel: KernelOp, objective: Objective, keep: int) -> TuningResult:
     Raises:
         DiagnosticError: the device has no schedule for the kernel at all.
     """
-    result = class_of(kernel).search(kernel, objective, keep)
+    try:
+        result = class_of(kernel).search(kernel, objective, keep)
+    except ScheduleError as error:
+        raise DiagnosticError(f"no schedule of kernel {kernel.label}: {error}", kernel) from error
     if not result.candidates:
         raise DiagnosticError(
             f'no schedule of kernel {kernel.label} fits device "{kernel.device.data}"', kernel
