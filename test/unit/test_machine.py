@@ -26,7 +26,8 @@ commands:
   BACK: {kind: load, spans: [bank], operands: [s, t], meaning: "operand[s] = shared[t]"}
   MAX: {kind: compute, row: true, operands: [s],
         meaning: "operand[s] = maximum(operand[s], column - 1)"}
-  SFM: {kind: softmax, operands: [s], meaning: "operand[s] = softmax(operand[s], s)"}
+  SFM: {kind: softmax, operands: [s, n, l], meaning: "operand[s] = softmax(operand[s], n, l)"}
+  SFMX: {kind: softmax, operands: [s, n], meaning: "operand[s] = softmax(operand[n], n, n)"}
 """
 
 
@@ -226,7 +227,11 @@ def test_all_banks_row_commands_open_and_close_all_banks(device: Device) -> None
         ("MACV", (0, 0, 0, 0), [0, 4], "MACV addresses lane of operand 4; there are 4"),
         ("MAC", (0, 0, 0, 0), [0], "MAC has 1 index operands, expected s, a"),
         ("LOAD", (0, 0, 0, 0), [], "LOAD has 0 index operands, expected s"),
-        ("SFM", (0, 0, 0, 0), [0], "SFM uses softmax, which the simulator cannot execute"),
+        ("SFM", (0, 0, 0, 0), [3, 1, 2], "SFM addresses entry of operand 4; there are 4"),
+        ("SFM", (0, 0, 0, 0), [0, 9, 2], "SFM takes 9 of 8 elements"),
+        ("SFM", (0, 0, 0, 0), [0, 0, 2], "SFM takes 0 of 8 elements"),
+        ("SFM", (0, 0, 0, 0), [0, 1, 1], "SFM takes scores that no command has written"),
+        ("SFMX", (0, 0, 0, 0), [0, 1], "SFMX takes a softmax of other entries than it sets"),
     ],
 )
 def test_what_the_hardware_lacks(
@@ -260,3 +265,14 @@ def test_what_is_undefined_may_stay_in_padding(machine: Machine) -> None:
     memory = np.zeros(4, np.float16)
     machine.execute(commands("RD", [(0, 0, 0, 0)], elements=[[PADDING] * 4]), memory)
     assert memory.tolist() == [0, 0, 0, 0]
+
+
+def test_softmax_of_the_first_elements_of_a_row_of_entries(machine: Machine) -> None:
+    sent = np.array([1, 2, 3, 4, 0.5, -1, 7, 7], np.float16)
+    lanes = [[0, 1, 2, 3], [4, 5, 6, 7]]
+    machine.execute(commands("LOAD", [(0, 0, 0, 0)] * 2, [[1], [2]], lanes), sent)
+    machine.execute(commands("SFM", [(0, 0, 0, 0)], [[1, 6, 2]]), None)
+    row = machine.registers["operand"].values[0, 0, 1:3].reshape(-1)
+    expected = np.exp(sent[:6].astype(np.float64) - 4)
+    assert row[:6] == pytest.approx(expected / expected.sum(), abs=1e-3)
+    assert not row[6:].any()

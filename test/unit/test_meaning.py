@@ -52,7 +52,7 @@ COLUMN = Ref("column")
             ],
         ),
         (
-            "a = maximum(over(bank, acc), softmax(b, n))",
+            "a = maximum(over(bank, acc), softmax(b, n, l))",
             [
                 Assign(
                     Ref("a"),
@@ -61,7 +61,7 @@ COLUMN = Ref("column")
                         "maximum",
                         (
                             Call("over", (Ref("bank"), Ref("acc"))),
-                            Call("softmax", (Ref("b"), Ref("n"))),
+                            Call("softmax", (Ref("b"), Ref("n"), Ref("l"))),
                         ),
                     ),
                 )
