@@ -132,8 +132,6 @@ class ComputeSection:
         mapping = self.mapping
         between = mapping.loops[mapping.move_depth : mapping.load_depth]
         last = prod(loop.size for loop in between) - 1
-        if last < 1:
-            return
         index = flat_index(between, counters[mapping.move_depth :])
         with builder.when([index * -1 + (last - 1)]):
             builder.barrier()
