@@ -166,6 +166,12 @@ class AttentionMapping:
         return self.kernel.dims[self.length_dim].size
 
     @property
+    def pads_length(self) -> bool:
+        """Whether the schedule of the scores covers more than the positions that there are."""
+        name = self.kernel.dims[self.length_dim].name
+        return self.score.schedule.split(name).extent > self.length
+
+    @property
     def row_entries(self) -> int:
         """Entries of the buffer that a row of scores takes, with the padding of both nests."""
         name = self.kernel.dims[self.length_dim].name

@@ -9,7 +9,7 @@ from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import Rewriter
 
-from pim_opt.cost.rates import back_to_back
+from pim_opt.cost.rates import back_to_back, latency
 from pim_opt.devices import Device
 from pim_opt.dialects.pim import (
     BarrierOp,
@@ -107,18 +107,23 @@ def _follows_closed_run(barrier: BarrierOp, device: Device) -> bool:
     """Whether commands that take the column bus in every cycle stand between two barriers.
 
     A controller that takes the oldest request that is ready lets nothing overtake them, so that the
-    second barrier, this one, orders nothing more.
+    second barrier, this one, orders nothing more. They must be so many that the first of them is
+    ready, whatever issued before the first barrier, when what follows the last one comes.
     """
     run = barrier.prev_op
     if run is None or not isinstance(run.prev_op, BarrierOp):
         return False
-    commands = [op for op in run.walk() if isinstance(op, IssueOp | BarrierOp)]
+    commands = [op for op in run.walk() if isinstance(op, IssueOp | BarrierOp | WhenOp)]
     if len(commands) != 1 or not isinstance(commands[0], IssueOp):
         return False
     name = commands[0].command.data
     if device.commands[name].row:
         return False
-    return all(back_to_back(device, name, part.address) for part in expand_nest(run))
+    parts = list(expand_nest(run))
+    longest_wait = max(latency(device, before, name) for before in device.commands)
+    if sum(map(len, parts)) < longest_wait - 1:
+        return False
+    return all(back_to_back(device, name, part.address) for part in parts)
 
 
 def _steps_after(barrier: BarrierOp, step: Callable[[IssueOp], _Step]) -> list[_Step]:

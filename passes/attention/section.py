@@ -271,7 +271,8 @@ class AttentionSection:
         """Scores of a head; the arguments are those of `_turn`."""
 
         def move(counters: Sequence[AffineExpr]) -> None:
-            moves = self._buffered(self._score.moves(counters), head, self._mapping.length)
+            elements = self._mapping.length if self._mapping.pads_length else None
+            moves = self._buffered(self._score.moves(counters), head, elements)
             moves.emit(self._builder, self._group, None)
 
         self._turn(self._score, head, number, (ahead, first), self._query, move)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pim_opt.devices import load_device
 from pim_opt.dialects.lane_schedule import parse_lane_schedule
 from pim_opt.dialects.pim import ProgramOp
-from pim_opt.dialects.schedule import parse_nest
+from pim_opt.dialects.schedule import parse_nest, parse_schedule
 from pim_opt.passes.kernel_program import lowered
 from pim_opt.sim.issue_order import BrokenOrder, broken_order
 from pim_opt.sim.timing import simulate_program
@@ -106,6 +106,22 @@ def test_what_the_host_sends_follows_what_it_waits_for(
     broken = broken_order(program, early, DEVICE)
     assert broken is not None
     assert broken.resource == "data"
+
+
+def test_moves_of_few_scores_are_not_passed() -> None:
+    score = (
+        "h0: channel 1, time 2; h1: channel 3; g: time 3; n: pc*ra*ba 16, time 1, time 16;"
+        " d: bg 4, time 1, lane 16; order h0 x g n y n d; x: direct, double; y: sum(bg)"
+    )
+    context = (
+        "h0: channel 1, time 2; h1: channel 3; g: time 3;"
+        " n: ra*bg 8, ba 4, time 1, time 1, time 16; e: pc 2, time 2, lane 16; order h0 g n x e y n n; x: direct, double; y: sum(ba)"
+    )
+    kernel = kernel_of("attention", (2, 9, 3, 48, 2))
+    _, program = lowered(kernel, parse_schedule(f"{score} | {context}"))
+    log = simulate_program(program, DEVICE, log=True).log
+    assert log is not None
+    assert broken_order(program, log, DEVICE) is None
 
 
 def test_another_programs_log_is_refused(program_and_log: tuple[ProgramOp, Log]) -> None:
