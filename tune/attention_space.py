@@ -83,13 +83,16 @@ class AttentionSpace:
                 Split(key.name, (*keys, _time(columns), Factor((LANE,), self._lanes))),
             )
             inner = [length.name, key.name]
-            marks = len(names), len(names) + len(shared) + 1
-            for loops in ([length.name, *shared], [*shared, length.name]):
+            whole, move_at = len(names), len(names) + len(shared) + 1
+            # All queries that share keys are loaded at once, or one after the other.
+            orders = [((*shared, length.name), whole)]
+            if shared:
+                orders += [((length.name, *shared), whole), (orders[0][0], move_at - 1)]
+            for loops, load_at in orders:
                 order = (*names, *loops, *inner)
                 for travel in mode.load:
-                    yield Schedule(splits, order, travel, True, self._level(summed), *marks)
-                if not shared:
-                    break
+                    level = self._level(summed)
+                    yield Schedule(splits, order, travel, True, level, load_at, move_at)
 
     def contexts(self, heads: tuple[Split, ...]) -> Iterator[Schedule]:
         """Schedules of the product of weights and value."""
