@@ -1,27 +1,21 @@
 """Random contractions under random schedules: every level computes the same numbers."""
 
-from collections.abc import Callable
+from functools import partial
 
 import numpy as np
+from checked_pipeline import compile_checked
 from contractions import RandomContraction, contractions
 from hypothesis import assume, event, example, given
 from hypothesis import strategies as st
 from sums import RandomSum, regular_sums, sums
-from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 
 from pim_opt.cost.mapping import Mapping
 from pim_opt.devices import device_names, load_device
-from pim_opt.diagnostics import verify
 from pim_opt.dialects.iteration import Role
 from pim_opt.dialects.pim import IssueOp
 from pim_opt.dialects.schedule import ScheduleError
-from pim_opt.parsing import make_context, parse_module
-from pim_opt.pass_options import expand, make_pass
 from pim_opt.passes.kernel_access import kernels, mapping_of
-from pim_opt.passes.pim_set_schedule import PimSetSchedulePass
-from pim_opt.pipeline_spec import OptionSpec, PassSpec
-from pim_opt.sim.semantics import SemanticsChecker
 from pim_opt.tune.in_place import in_place_schedules
 from pim_opt.tune.random_schedules import random_schedule
 
@@ -38,32 +32,6 @@ def is_quick(mapping: Mapping) -> bool:
               for depth in (mapping.load_depth, mapping.move_depth)]  # fmt: skip
     columns = int(np.prod([loop.size for loop in loops]))
     return max(rounds) <= MOST_ROUNDS and columns <= 40 * MOST_ROUNDS
-
-
-def compile_checked(
-    text: str,
-    device: str,
-    inputs: str,
-    seed: int | None,
-    choose: Callable[[ModuleOp, int], str] | None = None,
-) -> tuple[ModuleOp, Context]:
-    """The module compiled under the semantics check, its kernel by a schedule drawn with `seed`.
-
-    `choose` draws it; by default any that the device can follow.
-    """
-    context = make_context()
-    module = parse_module(text, "<text>", context)
-    checker = SemanticsChecker()
-    checker.check(module, "input")
-    options = {"device": OptionSpec(device, 0), "inputs": OptionSpec(inputs, 0)}
-    for spec in expand([PassSpec("pim-compile", options, 0)], ""):
-        pass_ = make_pass(spec, "")
-        if isinstance(pass_, PimSetSchedulePass) and seed is not None:
-            pass_ = PimSetSchedulePass((choose or schedule_of)(module, seed))
-        pass_.apply(context, module)
-        verify(module, "<text>")
-        checker.check(module, spec.name)
-    return module, context
 
 
 def schedule_of(module: ModuleOp, seed: int) -> str:
@@ -94,7 +62,7 @@ SCALAR_VECTOR = RandomContraction(
 def test_every_level_computes_the_same(
     device: str, contraction: RandomContraction, inputs: str, seed: int
 ) -> None:
-    module, _ = compile_checked(contraction.mlir(), device, inputs, seed)
+    module, _ = compile_checked(contraction.mlir(), device, inputs, partial(schedule_of, seed=seed))
     (kernel,) = kernels(module)
     note_kind(mapping_of(kernel))
 
@@ -108,7 +76,7 @@ def test_every_level_computes_the_same(
 def test_vectors_that_share_a_matrix(
     device: str, contraction: RandomContraction, inputs: str, seed: int
 ) -> None:
-    module, _ = compile_checked(contraction.mlir(), device, inputs, seed)
+    module, _ = compile_checked(contraction.mlir(), device, inputs, partial(schedule_of, seed=seed))
     (kernel,) = kernels(module)
     mapping = mapping_of(kernel)
     note_kind(mapping)
@@ -124,14 +92,16 @@ def test_vectors_that_share_a_matrix(
     seed=st.integers(0),
 )
 def test_sums(device: str, sum_: RandomSum, inputs: str, seed: int) -> None:
-    module, _ = compile_checked(sum_.mlir(), device, inputs, seed)
+    module, _ = compile_checked(sum_.mlir(), device, inputs, partial(schedule_of, seed=seed))
     (kernel,) = kernels(module)
     note_kind(mapping_of(kernel))
 
 
 @given(device=st.sampled_from(DEVICES), sum_=regular_sums(), seed=st.integers(0))
 def test_sums_of_data_that_stay_in_place(device: str, sum_: RandomSum, seed: int) -> None:
-    module, _ = compile_checked(sum_.mlir(), device, "dram", seed, in_place_schedule_of)
+    module, _ = compile_checked(
+        sum_.mlir(), device, "dram", partial(in_place_schedule_of, seed=seed)
+    )
     (kernel,) = kernels(module)
     mapping = mapping_of(kernel)
     assert mapping.in_place

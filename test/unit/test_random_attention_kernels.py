@@ -1,0 +1,83 @@
+"""Random attention kernels under random schedules: every level computes the same numbers."""
+
+from functools import partial
+
+from checked_pipeline import compile_checked
+from hypothesis import event, example, given, settings
+from hypothesis import strategies as st
+from xdsl.dialects.builtin import ModuleOp
+
+from pim_opt.cost.attention_mapping import AttentionMapping
+from pim_opt.devices import device_names, load_device
+from pim_opt.dialects.pim import ProgramOp
+from pim_opt.kinds import kernel_text
+from pim_opt.passes.attention.binding import attention_mapping_of, attention_of
+from pim_opt.passes.kernel_access import device_of, kernels, lanes_of
+from pim_opt.sim.issue_order import broken_order
+from pim_opt.sim.timing import simulate_program
+from pim_opt.tune.attention_tuner import mappings
+
+DEVICES = [name for name in device_names() if load_device(name).kernels.attention is not None]
+
+MOST_WORK = 1 << 14
+"""Points of heads, positions and head size of a random kernel at most: what bounds its time."""
+
+Shape = tuple[int, int, int, int, int]
+"""Batch, heads, KV heads, head size and length."""
+
+
+@st.composite
+def shapes(draw: st.DrawFn) -> Shape:
+    """Mostly small shapes; odd ones, shared keys, and more heads than groups among them."""
+    batch, kv_heads = draw(st.integers(1, 5)), draw(st.integers(1, 9))
+    ratio, size = draw(st.just(1) | st.integers(1, 6)), draw(st.integers(1, 70))
+    most = min(120, max(1, MOST_WORK // (batch * kv_heads * ratio * size)))
+    return batch, kv_heads * ratio, kv_heads, size, draw(st.integers(1, most))
+
+
+def schedule_of(module: ModuleOp, seed: int) -> str:
+    """One of the schedules that the tuner looks at, for the module's only kernel."""
+    (kernel,) = kernels(module)
+    found = list(mappings(attention_of(kernel), device_of(kernel), lanes_of(kernel)))
+    return str(found[seed % len(found)].schedule)
+
+
+@settings(max_examples=40)
+@given(
+    device=st.sampled_from(["attacc", "attacc-ref"]),
+    shape=shapes(),
+    inputs=st.sampled_from(["dram", "host"]),
+    seed=st.integers(0, 2**32 - 1),
+)
+@example(device="attacc-unlimited", shape=(3, 12, 6, 33, 50), inputs="dram", seed=100)
+@example(device="attacc-ref-unlimited", shape=(3, 12, 6, 33, 50), inputs="dram", seed=100)
+@example(device="attacc", shape=(1, 33, 33, 20, 600), inputs="dram", seed=7)
+@example(device="attacc-ref", shape=(1, 18, 18, 20, 50), inputs="host", seed=70)
+def test_every_level_computes_the_same(device: str, shape: Shape, inputs: str, seed: int) -> None:
+    text = kernel_text("attention", shape)
+    module, _ = compile_checked(text, device, inputs, partial(schedule_of, seed=seed))
+    (kernel,) = kernels(module)
+    note_kind(attention_mapping_of(kernel))
+    check_order(module)
+
+
+def check_order(module: ModuleOp) -> None:
+    """Check that the device's controller keeps what depends on each other in order."""
+    (kernel,) = kernels(module)
+    device = device_of(kernel)
+    (program,) = [op for op in kernel.body.walk() if isinstance(op, ProgramOp)]
+    log = simulate_program(program, device, log=True).log
+    assert log is not None
+    assert broken_order(program, log, device) is None
+
+
+def note_kind(mapping: AttentionMapping) -> None:
+    """Tell hypothesis' statistics what kind of program was checked."""
+    event(f"heads one after the other: {min(mapping.heads, 3)}")
+    event(f"queries share keys: {mapping.rows_of_head > 1}")
+    event(f"softmax among multiplications: {mapping.interleaves_softmax}")
+    event(f"scores summed over {mapping.score.schedule.sum_level}")
+    event(f"context summed over {mapping.context.schedule.sum_level}")
+    event(f"weights by {mapping.context.schedule.travel}")
+    event(f"chunks of weights: {min(mapping.chunks(mapping.context), 2)}")
+    event(f"rows: {mapping.context.schedule.rows}")
