@@ -115,7 +115,8 @@ def test_moves_of_few_scores_are_not_passed() -> None:
     )
     context = (
         "h0: channel 1, time 2; h1: channel 3; g: time 3;"
-        " n: ra*bg 8, ba 4, time 1, time 1, time 16; e: pc 2, time 2, lane 16; order h0 g n x e y n n; x: direct, double; y: sum(ba)"
+        " n: ra*bg 8, ba 4, time 1, time 1, time 16; e: pc 2, time 2, lane 16;"
+        " order h0 g n x e y n n; x: direct, double; y: sum(ba)"
     )
     kernel = kernel_of("attention", (2, 9, 3, 48, 2))
     _, program = lowered(kernel, parse_schedule(f"{score} | {context}"))
