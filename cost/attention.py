@@ -51,6 +51,7 @@ from pim_opt.cost.origins import Origins
 from pim_opt.cost.rates import latency
 from pim_opt.cost.streams import passes_cycles
 from pim_opt.cost.timings import NestTimings, nest_timings, refreshing_of
+from pim_opt.cost.transfers import TransferLoops
 from pim_opt.devices import Device
 from pim_opt.dialects.attention import Attention
 from pim_opt.dialects.iteration import Access
@@ -274,7 +275,8 @@ class Pricer:
 
 def _accesses(mapping: AttentionMapping, origins: Origins) -> HostAccesses:
     outside = _Outside(mapping.kernel)
-    return HostAccesses(outside, mapping.device, mapping.column_elements, origins)
+    more = (mapping.kernel.value,)
+    return HostAccesses(outside, mapping.device, mapping.column_elements, origins, more=more)
 
 
 def estimate(mapping: AttentionMapping, origins: Origins = USUAL) -> Estimate:
@@ -283,16 +285,22 @@ def estimate(mapping: AttentionMapping, origins: Origins = USUAL) -> Estimate:
     accesses = _accesses(mapping, origins)
     commands, activations = host_work(accesses, mapping.context.mode, mapping.context.schedule.rows)
     work = Counter(commands)
-    for stage in mapping.stages:
-        work.update(_commands(stage, accesses))
     heads = sum(number * _heads(mapping, sizes) for sizes, number in _groups(mapping.score))
     rows = heads * mapping.rows_of_head
+    for stage in mapping.stages:
+        work.update(_commands(stage, accesses, moves_all=stage is mapping.context))
+    # Scores move block by block, and blocks of nothing but padding stay where they are.
+    work[mapping.move_command] += rows * -(-mapping.length // mapping.column_elements)
     work[kernels.softmax] += rows
     if kernels.softmax_passes is not None:
         work[kernels.softmax_passes.command] += rows * mapping.softmax_passes
     opener, _ = device.row_commands(device.commands[mapping.score.mode.multiply].spans)
     opened = sum(n * _rows_opened(mapping, sizes) for sizes, n in _groups(mapping.score))
     activations[opener] = activations.get(opener, 0) + opened
+    if accesses.moves_matrix:
+        single, _ = device.row_commands(())
+        written = sum(_rows_written(writes_of(stage), device) for stage in mapping.stages)
+        activations[single] = activations.get(single, 0) + written
     moved = sum(
         number * device.column_bytes
         for name, number in work.items()
@@ -309,6 +317,12 @@ def estimate(mapping: AttentionMapping, origins: Origins = USUAL) -> Estimate:
     )
 
 
+def _rows_written(writes: TransferLoops, device: Device) -> int:
+    """Rows that the host opens, bank by bank, to bring a matrix to its place."""
+    places = writes.commands // writes.columns * writes.groups
+    return places * -(-writes.columns // device.columns)
+
+
 def _groups(stage: Mapping) -> list[tuple[tuple[int, ...], int]]:
     """Sizes that groups have, and how many groups have them."""
     return list(sizes_by_group(stage).items())
@@ -319,16 +333,24 @@ def _heads(mapping: AttentionMapping, sizes: tuple[int, ...]) -> int:
     return int(valid_iterations(loops_of(mapping.score)[:depth], np.array(sizes, np.int64), depth))
 
 
-def _commands(stage: Mapping, accesses: HostAccesses) -> Counter[str]:
-    """Commands of one nest on all groups, and of bringing its matrix to its place."""
+def _commands(stage: Mapping, accesses: HostAccesses, *, moves_all: bool) -> Counter[str]:
+    """Commands of one nest on all groups, and of bringing its matrix to its place.
+
+    Args:
+        stage: the nest.
+        accesses: of the host.
+        moves_all: whether to count moves: all of them, those of padding too.
+    """
     loops, found = loops_of(stage), Counter[str]()
     loads, moves = loads_of(stage), moves_of(stage)
+    counted = [
+        (stage.load_depth, loads.command, loads.commands),
+        (len(loops), stage.mode.multiply, 1),
+    ]
+    if moves_all:
+        counted.append((stage.move_depth, moves.command, moves.commands))
     for sizes, groups in _groups(stage):
-        for depth, command, number in (
-            (stage.load_depth, loads.command, loads.commands),
-            (len(loops), stage.mode.multiply, 1),
-            (stage.move_depth, moves.command, moves.commands),
-        ):
+        for depth, command, number in counted:
             times = int(valid_iterations(loops, np.array(sizes, np.int64), depth))
             found[command] += groups * times * number
     if accesses.moves_matrix:

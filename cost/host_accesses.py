@@ -62,6 +62,8 @@ class HostAccesses:
     origins: Origins
     in_place: bool = False
     """Whether the matrix, if it starts in DRAM, lies there as the cores need it."""
+    more: tuple[Access, ...] = ()
+    """Further matrices, which start where the matrix does."""
 
     def _columns(self, access: Access) -> int:
         return -(-prod(self.kernel.shape(access)) // self.lanes)
@@ -80,7 +82,8 @@ class HostAccesses:
     def read_columns(self) -> tuple[int, ...]:
         """Columns of each tensor that the host reads, over all groups, in order."""
         vector = [self._columns(self.kernel.vector)] if self.origins.vector == "dram" else []
-        return (*vector, *([self._columns(self.kernel.matrix)] if self.reads_matrix else []))
+        matrices = (self.kernel.matrix, *self.more) if self.reads_matrix else ()
+        return (*vector, *map(self._columns, matrices))
 
     @property
     def written_columns(self) -> int:
