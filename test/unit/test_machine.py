@@ -26,8 +26,10 @@ commands:
   BACK: {kind: load, spans: [bank], operands: [s, t], meaning: "operand[s] = shared[t]"}
   MAX: {kind: compute, row: true, operands: [s],
         meaning: "operand[s] = maximum(operand[s], column - 1)"}
-  SFM: {kind: softmax, operands: [s, n, l], meaning: "operand[s] = softmax(operand[s], n, l)"}
-  SFMX: {kind: softmax, operands: [s, n], meaning: "operand[s] = softmax(operand[n], n, n)"}
+  SFM: {kind: softmax, spans: [bank], operands: [t, n, l],
+        meaning: "shared[t] = softmax(shared[t], n, l)"}
+  INNER: {kind: softmax, operands: [s, n, l],
+          meaning: "operand[s] = 1 + softmax(operand[s], n, l)"}
 """
 
 
@@ -227,11 +229,11 @@ def test_all_banks_row_commands_open_and_close_all_banks(device: Device) -> None
         ("MACV", (0, 0, 0, 0), [0, 4], "MACV addresses lane of operand 4; there are 4"),
         ("MAC", (0, 0, 0, 0), [0], "MAC has 1 index operands, expected s, a"),
         ("LOAD", (0, 0, 0, 0), [], "LOAD has 0 index operands, expected s"),
-        ("SFM", (0, 0, 0, 0), [3, 1, 2], "SFM addresses entry of operand 4; there are 4"),
+        ("SFM", (0, 0, 0, 0), [1, 3, 2], "SFM addresses entry of shared 2; there are 2"),
         ("SFM", (0, 0, 0, 0), [0, 9, 2], "SFM takes 9 of 8 elements"),
         ("SFM", (0, 0, 0, 0), [0, 0, 2], "SFM takes 0 of 8 elements"),
-        ("SFM", (0, 0, 0, 0), [0, 1, 1], "SFM takes scores that no command has written"),
-        ("SFMX", (0, 0, 0, 0), [0, 1], "SFMX takes a softmax of other entries than it sets"),
+        ("SFM", (0, 0, 0, 0), [0, 3, 1], "SFM takes scores that no command has written"),
+        ("INNER", (0, 0, 0, 0), [0, 3, 1], "INNER uses softmax inside an expression"),
     ],
 )
 def test_what_the_hardware_lacks(
@@ -243,6 +245,27 @@ def test_what_the_hardware_lacks(
             commands(name, [at], [operands] if operands else (), elements), np.zeros(4, np.float16)
         )
     assert str(error.value) == message
+
+
+def test_softmax_of_a_row_of_scores(machine: Machine) -> None:
+    shared = machine.registers["shared"]
+    shared.values[1, 0] = [[1, 2, 3, 4], [5, 60, 7, 8]]
+    shared.valid[1, 0] = True
+    machine.execute(commands("SFM", [(1, 0, 0, 0)], [[0, 5, 2]]), None)
+    exponentials = np.exp(np.arange(1, 6))
+    weights = exponentials / exponentials.sum()
+    np.testing.assert_allclose(shared.values[1, 0].reshape(-1)[:5], weights, atol=1e-3)
+    assert shared.values[1, 0].reshape(-1)[5:].tolist() == [0, 0, 0]
+    assert not shared.values[0].any()
+
+
+def test_softmax_rounds_and_defines_what_lies_beyond(machine: Machine) -> None:
+    shared = machine.registers["shared"]
+    shared.values[0, 0, 0] = 100
+    shared.valid[0, 0, 0] = True
+    machine.execute(commands("SFM", [(0, 0, 0, 0)], [[0, 3, 2]]), None)
+    assert shared.values[0, 0, 0].tolist() == [float(np.float16(1 / 3))] * 3 + [0]
+    assert shared.valid[0, 0].all()
 
 
 def test_columns_never_written_are_no_data_for_the_host(machine: Machine) -> None:
@@ -265,14 +288,3 @@ def test_what_is_undefined_may_stay_in_padding(machine: Machine) -> None:
     memory = np.zeros(4, np.float16)
     machine.execute(commands("RD", [(0, 0, 0, 0)], elements=[[PADDING] * 4]), memory)
     assert memory.tolist() == [0, 0, 0, 0]
-
-
-def test_softmax_of_the_first_elements_of_a_row_of_entries(machine: Machine) -> None:
-    sent = np.array([1, 2, 3, 4, 0.5, -1, 7, 7], np.float16)
-    lanes = [[0, 1, 2, 3], [4, 5, 6, 7]]
-    machine.execute(commands("LOAD", [(0, 0, 0, 0)] * 2, [[1], [2]], lanes), sent)
-    machine.execute(commands("SFM", [(0, 0, 0, 0)], [[1, 6, 2]]), None)
-    row = machine.registers["operand"].values[0, 0, 1:3].reshape(-1)
-    expected = np.exp(sent[:6].astype(np.float64) - 4)
-    assert row[:6] == pytest.approx(expected / expected.sum(), abs=1e-3)
-    assert not row[6:].any()

@@ -11,6 +11,7 @@ from pim_opt.dialects.schedule import (
     ScheduleError,
     Split,
     check_covers,
+    one_nest,
     parse_nest,
     parse_schedule,
 )
@@ -71,12 +72,29 @@ def test_order_of_parts_and_spaces_do_not_matter(schedule: Schedule, random: obj
         ("n: ba 4; n: ba 2", "'n' is given twice"),
         ("order n; order k", "'order' is given twice"),
         ("x: direct; x: direct", "'x' is given twice"),
+        ("n: ba 4 | n: ba", "'ba' is not a factor"),
+        ("n: ba 0 | n: ba 4", "'0' in 'ba 0' is not a positive number"),
+        ("n: ba 4 | n: ba 4; n: ba 4", "'n' is given twice"),
     ],
 )
 def test_what_cannot_be_read(text: str, message: str) -> None:
     with pytest.raises(ScheduleError) as error:
         parse_schedule(text)
     assert str(error.value).startswith(message)
+
+
+def test_nests_stand_apart() -> None:
+    text = "n: ba 4; x: direct; y: host | n: time 2; order n; x: direct; y: sum(ba)"
+    schedule = parse_schedule(text)
+    assert str(schedule) == text
+    assert [len(nest.order) for nest in schedule.stages] == [0, 1]
+
+
+def test_a_kernel_of_one_nest_takes_one() -> None:
+    with pytest.raises(ScheduleError, match="2 loop nests, but the kernel has 1"):
+        check_covers(parse_schedule(f"{GOOD} | {GOOD}"), KERNEL)
+    with pytest.raises(ScheduleError, match="2 loop nests, but the kernel has 1"):
+        one_nest(parse_schedule(f"{GOOD} | {GOOD}"))
 
 
 GOOD = "h: channel 8; n: ba 4, time 16; k: time 6, lane 16; order n k"
