@@ -1,7 +1,10 @@
 """The classes of kernels: what the passes and the tuner do with the kernels of each."""
 
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Protocol, cast
+
+from numpy.random import Generator
 
 from pim_opt.cost.bound import Bound
 from pim_opt.cost.estimate import Estimate
@@ -31,6 +34,18 @@ class KernelClass(Protocol):
 
     def search(self, kernel: KernelOp, objective: Objective, keep: int) -> TuningResult:
         """The best `keep` schedules of the kernel under the cost model."""
+        ...
+
+    def draw(self, kernel: KernelOp, rng: Generator, most_commands: int) -> AnySchedule:
+        """A random schedule whose program has at most `most_commands` commands.
+
+        Raises:
+            ScheduleError: none was found.
+        """
+        ...
+
+    def sample_space(self, kernel: KernelOp, rng: Generator, count: int) -> Sequence[AnySchedule]:
+        """At most `count` schedules of the tuner's space; none where it is too large to look at."""
         ...
 
     def bound(self, kernel: KernelOp) -> Bound | None:

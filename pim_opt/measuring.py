@@ -4,20 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from pim_opt.cost.contraction import cycle_parts
-from pim_opt.cost.mapping import Mapping
 from pim_opt.devices import load_device
 from pim_opt.dialects.pim import KernelOp
-from pim_opt.dialects.schedule import Schedule, one_nest
+from pim_opt.dialects.schedule import AnySchedule
 from pim_opt.kinds import KINDS, kernel_text
 from pim_opt.parsing import make_context, parse_module
-from pim_opt.passes.kernel_access import MATRIX, element_of, kernels, origins_of
+from pim_opt.passes.kernel_access import MATRIX, element_of, kernels
+from pim_opt.passes.kernel_classes import class_of
 from pim_opt.passes.kernel_program import lowered
 from pim_opt.passes.linalg_normalize import LinalgNormalizePass
 from pim_opt.passes.pim_outline import PimOutlinePass
 from pim_opt.sim.timing import Result, simulate_program
 from pim_opt.tune.contraction_space import ContractionSpace
-from pim_opt.tune.contraction_tuner import tune_contraction
 from pim_opt.validation_report import Comparison, SpaceOutcome
 
 CONFIRMED = 16
@@ -54,14 +52,14 @@ def outlined(kernel: Kernel) -> KernelOp:
     return found[0]
 
 
-def compare(kernel: Kernel, schedule: Schedule) -> Comparison:
+def compare(kernel: Kernel, schedule: AnySchedule) -> Comparison:
     """Predict and simulate a kernel under a schedule.
 
     Raises:
         ScheduleError: the device cannot follow the schedule.
     """
-    mapping = mapping_for(kernel, schedule)
-    parts = cycle_parts(mapping, origins=origins_of(outlined(kernel)))
+    op = outlined(kernel)
+    parts = class_of(op).estimate(op, schedule).parts
     result = simulated(kernel, schedule)
     return Comparison(
         kernel.shape,
@@ -73,17 +71,7 @@ def compare(kernel: Kernel, schedule: Schedule) -> Comparison:
     )
 
 
-def mapping_for(kernel: Kernel, schedule: Schedule) -> Mapping:
-    """A kernel's schedule bound to its device.
-
-    Raises:
-        ScheduleError: the device cannot follow the schedule.
-    """
-    space = space_of(kernel)
-    return Mapping(space.kernel, schedule, space.device, space.lanes)
-
-
-def simulated(kernel: Kernel, schedule: Schedule) -> Result:
+def simulated(kernel: Kernel, schedule: AnySchedule) -> Result:
     """What the kernel's program takes under a schedule."""
     _, program = lowered(outlined(kernel), schedule)
     share = KINDS[kernel.kind].work(kernel.shape) >= SHARED_FROM
@@ -97,7 +85,7 @@ def space_of(kernel: Kernel) -> ContractionSpace:
     return ContractionSpace(op.contraction, device, lanes)
 
 
-def space_outcome(kernel: Kernel, drawn: Sequence[Schedule]) -> SpaceOutcome:
+def space_outcome(kernel: Kernel, drawn: Sequence[AnySchedule]) -> SpaceOutcome:
     """Simulate as many schedules as are drawn, and say what the model's choices cost.
 
     The model's best take the place of as many of the others: the fastest of all is most likely to
@@ -119,7 +107,7 @@ def space_outcome(kernel: Kernel, drawn: Sequence[Schedule]) -> SpaceOutcome:
     )
 
 
-def _models_best(kernel: Kernel, count: int) -> list[Schedule]:
-    space, origins = space_of(kernel), origins_of(outlined(kernel))
-    found = tune_contraction(space.kernel, space.device, space.lanes, origins=origins, keep=count)
-    return [one_nest(candidate.schedule) for candidate in found.candidates]
+def _models_best(kernel: Kernel, count: int) -> list[AnySchedule]:
+    op = outlined(kernel)
+    found = class_of(op).search(op, "latency", count)
+    return [candidate.schedule for candidate in found.candidates]

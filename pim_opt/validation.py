@@ -14,17 +14,15 @@ from typing import Any, TypeVar
 import msgspec
 import numpy as np
 
-from pim_opt.cost.contraction import estimate
-from pim_opt.cost.mapping import Mapping
+from pim_opt.dialects.schedule import ScheduleError
 from pim_opt.kinds import KINDS
-from pim_opt.measuring import Kernel, compare, outlined, space_of, space_outcome
-from pim_opt.tune.random_schedules import random_schedule
-from pim_opt.tune.schedule_space import sampled_schedules, spread_count
+from pim_opt.measuring import Kernel, compare, outlined, space_outcome
+from pim_opt.passes.kernel_classes import class_of
 from pim_opt.tune.sweep import Outcome, SweepOptions, sweep
 from pim_opt.tune.sweep_progress import Watch
 from pim_opt.validation_report import Comparison, SpaceOutcome, Validation
 
-LARGEST = {"batch": 8, "heads": 32, "kv_heads": 32, "m": 16}
+LARGEST = {"batch": 8, "heads": 32, "kv_heads": 32, "headsize": 256, "m": 16}
 """Sizes of random kernels at most, by their names in the kind."""
 LARGEST_OTHER = 4096
 
@@ -34,8 +32,6 @@ SPACE_WORK = (1 << 8, 1 << 16)
 """The same where a whole space is simulated."""
 SAMPLE_COMMANDS = 1 << 18
 """Commands of a program in the sample at most, on all groups: what bounds its simulation."""
-SPACE_SPREADS = 10_000
-"""Spreads of a space at most."""
 
 
 @dataclass(frozen=True)
@@ -125,14 +121,14 @@ def _values(
 def compare_item(item: SampleItem) -> dict[str, object]:
     """Draw a kernel and a schedule, and compare: a Comparison as a dict."""
     rng = np.random.default_rng([item.seed, 0, item.number])
-    kernel = random_kernel(item.device, item.kind, rng, SAMPLE_WORK)
-    space = space_of(kernel)
-    schedule = random_schedule(space.kernel, space.device, space.lanes, rng, _is_quick)
-    return asdict(compare(kernel, schedule))
-
-
-def _is_quick(mapping: Mapping) -> bool:
-    return sum(estimate(mapping).commands.values()) <= SAMPLE_COMMANDS
+    while True:
+        kernel = random_kernel(item.device, item.kind, rng, SAMPLE_WORK)
+        op = outlined(kernel)
+        try:
+            schedule = class_of(op).draw(op, rng, SAMPLE_COMMANDS)
+        except ScheduleError:
+            continue  # All of its programs are too long.
+        return asdict(compare(kernel, schedule))
 
 
 def space_item(item: SpaceItem) -> dict[str, object]:
@@ -140,10 +136,8 @@ def space_item(item: SpaceItem) -> dict[str, object]:
     rng = np.random.default_rng([item.seed, 1, item.number])
     while True:
         kernel = random_kernel(item.device, item.kind, rng, SPACE_WORK)
-        space = space_of(kernel)
-        if spread_count(space) > SPACE_SPREADS:
-            continue
-        drawn = list(sampled_schedules(space, item.schedules, rng))
+        op = outlined(kernel)
+        drawn = class_of(op).sample_space(op, rng, item.schedules)
         if len(drawn) == item.schedules:
             return asdict(space_outcome(kernel, drawn))
 

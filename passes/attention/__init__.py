@@ -1,6 +1,9 @@
 """Kernels that are attention."""
 
+from numpy.random import Generator
+
 from pim_opt.cost.attention import attention_bound, attention_floor_cycles, estimate
+from pim_opt.cost.attention_mapping import AttentionMapping
 from pim_opt.cost.bound import Bound
 from pim_opt.cost.estimate import Estimate
 from pim_opt.cost.origins import Origins
@@ -22,6 +25,7 @@ from pim_opt.tune.attention_rule import attention_rule
 from pim_opt.tune.attention_tuner import tune_attention
 from pim_opt.tune.contraction_tuner import TuningResult
 from pim_opt.tune.objectives import Objective
+from pim_opt.tune.random_attention import random_attention_schedule, sampled_attention_schedules
 
 
 class AttentionClass:
@@ -41,6 +45,19 @@ class AttentionClass:
             origins=_origins(kernel),
             keep=keep,
             objective=objective,
+        )
+
+    def draw(self, kernel: KernelOp, rng: Generator, most_commands: int) -> StagedSchedule:
+        def is_quick(mapping: AttentionMapping) -> bool:
+            return sum(estimate(mapping).commands.values()) <= most_commands
+
+        return random_attention_schedule(
+            attention_of(kernel), device_of(kernel), lanes_of(kernel), rng, is_quick
+        )
+
+    def sample_space(self, kernel: KernelOp, rng: Generator, count: int) -> list[StagedSchedule]:
+        return sampled_attention_schedules(
+            attention_of(kernel), device_of(kernel), lanes_of(kernel), rng, count
         )
 
     def bound(self, kernel: KernelOp) -> Bound | None:

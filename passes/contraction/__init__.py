@@ -1,5 +1,7 @@
 """Kernels that are contractions."""
 
+from numpy.random import Generator
+
 from pim_opt.cost.bound import Bound, contraction_bound
 from pim_opt.cost.contraction import estimate
 from pim_opt.cost.estimate import Estimate
@@ -11,9 +13,15 @@ from pim_opt.passes.contraction.distribution import distribute
 from pim_opt.passes.contraction.lowering import lower
 from pim_opt.passes.contraction.placing import map_banks
 from pim_opt.passes.kernel_access import MATRIX, device_of, lanes_of, mapping_of, origins_of
+from pim_opt.tune.contraction_space import ContractionSpace
 from pim_opt.tune.contraction_tuner import TuningResult, tune_contraction
 from pim_opt.tune.objectives import Objective
+from pim_opt.tune.random_schedules import random_schedule
 from pim_opt.tune.rule_of_thumb import rule_of_thumb
+from pim_opt.tune.schedule_space import sampled_schedules, spread_count
+
+MOST_SPREADS = 10_000
+"""Spreads of a space to sample from at most."""
 
 
 class ContractionClass:
@@ -36,6 +44,19 @@ class ContractionClass:
             keep=keep,
             objective=objective,
         )
+
+    def draw(self, kernel: KernelOp, rng: Generator, most_commands: int) -> Schedule:
+        def is_quick(mapping: Mapping) -> bool:
+            return sum(estimate(mapping).commands.values()) <= most_commands
+
+        device, lanes = device_of(kernel), lanes_of(kernel)
+        return random_schedule(kernel.contraction, device, lanes, rng, is_quick)
+
+    def sample_space(self, kernel: KernelOp, rng: Generator, count: int) -> list[Schedule]:
+        space = ContractionSpace(kernel.contraction, device_of(kernel), lanes_of(kernel))
+        if spread_count(space) > MOST_SPREADS:
+            return []
+        return list(sampled_schedules(space, count, rng))
 
     def bound(self, kernel: KernelOp) -> Bound | None:
         return contraction_bound(kernel.contraction, device_of(kernel), lanes_of(kernel))

@@ -106,13 +106,13 @@ def execute(options: argparse.Namespace) -> int:
 def _compare_one(options: argparse.Namespace) -> int:
     from dataclasses import asdict  # noqa: PLC0415
 
-    from pim_opt.dialects.schedule import parse_nest  # noqa: PLC0415
+    from pim_opt.dialects.schedule import parse_schedule  # noqa: PLC0415
     from pim_opt.measuring import Kernel, compare  # noqa: PLC0415
 
     if options.shape is None or options.schedule is None:
         raise ValueError("--shape and --schedule come together")
     kernel = Kernel(options.device, options.kind, _shape(options.shape))
-    found = compare(kernel, parse_nest(options.schedule))
+    found = compare(kernel, parse_schedule(options.schedule))
     print(json.dumps(asdict(found)) if options.json else comparison_text(found))
     return 0
 
