@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -11,16 +12,17 @@ from numpy.typing import NDArray
 
 from pim_opt.devices import Device, device_names, load_device
 from pim_opt.devices.model import Constraint
-from pim_opt.sim.timing.simulate import simulate_trace
+from pim_opt.sim.timing import TimingError, simulate_trace
 from pim_opt.sim.timing_checker import earliest_cycles, violations
 
 Log = NDArray[Any]
 
 GROUPS = 3
 NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
-SEEDS = range(10) if NIGHTLY else range(3)
-LENGTH = 1_000_000 if NIGHTLY else 6_000
-"""Requests of a stream: ten million in all, nightly."""
+STREAMS, LENGTH = (200, 50_000) if NIGHTLY else (3, 6_000)
+"""Streams per device, and requests of each: ten million in all, nightly."""
+MOST_LIVELOCKS = 8
+"""Streams that the published rules may livelock before so many mean something else."""
 
 UNREACHED = {
     ("PREA", "ACT"): "only a refresh comes between, which takes longer",
@@ -83,19 +85,45 @@ def random_trace(device: Device, seed: int, length: int) -> Iterator[str]:
 
 
 @lru_cache(maxsize=0 if NIGHTLY else None)
-def simulated(name: str, seed: int) -> Log:
-    """The log of a random stream on some groups of a device."""
+def simulated(name: str, seed: int) -> Log | None:
+    """The log of a random stream on some groups of a device, or None if it never ends."""
     device = load_device(name)
-    result = simulate_trace(random_trace(device, seed, LENGTH), device, log=True)
+    try:
+        result = simulate_trace(random_trace(device, seed, LENGTH), device, log=True)
+    except TimingError:
+        return None
     assert result.log is not None
     return result.log[result.log["group"] < GROUPS]
 
 
+def logs(name: str) -> Iterator[tuple[int, Log]]:
+    """Seeds and logs of STREAMS random streams that end.
+
+    By the published rules requests to the same banks of both pseudo channels may close each other's
+    rows for ever (test_timing_published.py shows how): about one stream in a hundred of those of
+    50,000 requests. Another seed's takes its place, MOST_LIVELOCKS times; by rules of our own every
+    stream must end.
+    """
+    published = load_device(name).controller.policy == "fr-fcfs"
+    ended, livelocks = 0, list[int]()
+    for seed in count():
+        log = simulated(name, seed)
+        if log is None:
+            livelocks.append(seed)
+            assert len(livelocks) <= (MOST_LIVELOCKS if published else 0), livelocks
+            continue
+        yield seed, log
+        ended += 1
+        if ended == STREAMS:
+            return
+
+
 @pytest.mark.parametrize("name", DEVICES)
-@pytest.mark.parametrize("seed", SEEDS)
-def test_breaks_no_rule(name: str, seed: int) -> None:
+def test_breaks_no_rule(name: str) -> None:
+    """Nightly, ten million requests per device; see `logs` for streams that cannot end."""
     device = load_device(name)
-    assert [str(v) for v in violations(simulated(name, seed), device)] == []
+    for seed, log in logs(name):
+        assert [f"seed {seed}: {v}" for v in violations(log, device)] == []
 
 
 def is_shadowed(device: Device, row: Constraint) -> bool:
@@ -110,21 +138,27 @@ def belongs_to_stubborn(device: Device, row: Constraint) -> bool:
     return row.preceding[0] in {*requests, *(r for n in requests for r in device.rows_by(n))}
 
 
-@pytest.mark.parametrize("name", DEVICES)
-def test_waits_exactly_as_long_as_the_table_says(name: str) -> None:
-    device = load_device(name)
-    rows = device.timing.constraints
-    reached: set[int] = set()
-    for seed in SEEDS:
-        for issue, cycle, binding in earliest_cycles(simulated(name, seed), device):
-            if issue.cycle == cycle:
-                reached.update(rows.index(row) for row in binding)
-    missed = [
-        (row.level, row.preceding, row.following, row.latency)
-        for number, row in enumerate(rows)
-        if number not in reached
-        and not is_shadowed(device, row)
+def reachable(device: Device) -> set[int]:
+    """Numbers of the rows that random streams must meet."""
+    return {
+        number
+        for number, row in enumerate(device.timing.constraints)
+        if not is_shadowed(device, row)
         and not belongs_to_stubborn(device, row)
         and (row.preceding[0], row.following[0]) not in UNREACHED
-    ]
-    assert missed == []
+    }
+
+
+@pytest.mark.parametrize("name", DEVICES)
+def test_waits_exactly_as_long_as_the_table_says(name: str) -> None:
+    """Each row of the table is once what a command waited for, and not a cycle longer."""
+    device = load_device(name)
+    rows = device.timing.constraints
+    missed = reachable(device)
+    for _, log in logs(name):
+        for issue, cycle, binding in earliest_cycles(log, device):
+            if issue.cycle == cycle:
+                missed -= {rows.index(row) for row in binding}
+        if not missed:
+            break
+    assert [rows[number] for number in sorted(missed)] == []

@@ -123,6 +123,24 @@ def test_a_livelock_ends_and_names_who_waits() -> None:
         simulate_trace(lines, device)
 
 
+@pytest.mark.parametrize(("pairs", "cycles"), [(3, 150), (4, None)])
+def test_both_pseudo_channels_close_each_others_rows(pairs: int, cycles: int | None) -> None:
+    """Two rows wanted in each of some pairs of banks, from either side of the pair.
+
+    An activate of a pair keeps only the side that it was addressed to from closing again: the other
+    side closes both banks before the row can be used, and is undone in the same way. With enough
+    pairs that take turns on the bus this has no end.
+    """
+    stream = [("MACPB", 0, 32 * side + pair, side, 0) for side in (0, 1) for pair in range(pairs)]
+    assert run(SMALL, [as_request(*step) for step in stream], limit=1500) == cycles
+    lines = [as_line(*step) for step in stream]
+    if cycles is not None:
+        assert simulate_trace(lines, SMALL).cycles == cycles
+        return
+    with pytest.raises(TimingError, match=r"livelock on device .*MACPB \(channel 0, bank \d+"):
+        simulate_trace(lines, SMALL)
+
+
 def test_addresses_wrap_as_the_published_simulator_does() -> None:
     device = load_device("attacc-ref")
     assert simulate_trace([f"LD {1 << 34:#x}"], device) == simulate_trace(["LD 0x0"], device)
