@@ -12,13 +12,15 @@ from pim_opt.devices import load_device
 from pim_opt.dialects.iteration import Access, Contraction, Role, name_dims
 from pim_opt.tune.contraction_space import ContractionSpace
 from pim_opt.tune.contraction_tuner import tune_contraction
-from pim_opt.tune.nest_search import search_nests
+from pim_opt.tune.nest_search import WIDTH, search_nests
 from pim_opt.tune.schedule_space import distribution_of, legal_variants, sampled_schedules
 from pim_opt.validation import validate
 
 DEVICE = "attacc"
 VARIANTS = 200
 """Variants of a kernel whose loop nests are priced."""
+KEPT = 16
+"""The best schedules, which the search keeps."""
 PLAIN = 50
 """Schedules that the baseline prices."""
 
@@ -39,9 +41,9 @@ def search_rate() -> Measurement:
         (distribution_of(variant), nest_timings(space.device, variant.mode))
         for variant in every[:: max(1, len(every) // VARIANTS)]
     ]
-    best = np.full((16, 6), inf)
 
     def price() -> int:
+        best = np.full((KEPT, WIDTH), inf)  # a full one of an earlier run would spare exact counts
         return sum(search_nests(distribution, t, best, inf) for distribution, t in searches)
 
     some = list(sampled_schedules(space, PLAIN, np.random.default_rng(0)))

@@ -10,6 +10,7 @@ from pim_opt.dialects.schedule import (
     Schedule,
     ScheduleError,
     Split,
+    StagedSchedule,
     check_covers,
     one_nest,
     parse_nest,
@@ -87,6 +88,7 @@ def test_nests_stand_apart() -> None:
     text = "n: ba 4; x: direct; y: host | n: time 2; order n; x: direct; y: sum(ba)"
     schedule = parse_schedule(text)
     assert str(schedule) == text
+    assert isinstance(schedule, StagedSchedule)
     assert [len(nest.order) for nest in schedule.stages] == [0, 1]
 
 
