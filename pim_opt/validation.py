@@ -26,6 +26,9 @@ LARGEST = {"batch": 8, "heads": 32, "kv_heads": 32, "headsize": 256, "m": 16}
 """Sizes of random kernels at most, by their names in the kind."""
 LARGEST_OTHER = 4096
 
+KERNELS_DRAWN = 20
+"""Kernels that are drawn for a sample until one has a schedule that suits."""
+
 SAMPLE_WORK = (1 << 6, 1 << 22)
 """Multiplications of a kernel in the sample at least and at most."""
 SPACE_WORK = (1 << 8, 1 << 16)
@@ -121,14 +124,18 @@ def _values(
 def compare_item(item: SampleItem) -> dict[str, object]:
     """Draw a kernel and a schedule, and compare: a Comparison as a dict."""
     rng = np.random.default_rng([item.seed, 0, item.number])
-    while True:
+    for tries in range(1, KERNELS_DRAWN + 1):
         kernel = random_kernel(item.device, item.kind, rng, SAMPLE_WORK)
         op = outlined(kernel)
         try:
             schedule = class_of(op).draw(op, rng, SAMPLE_COMMANDS)
         except ScheduleError:
-            continue  # All of its programs are too long.
+            # All of its programs are too long; another's may not be.
+            if tries == KERNELS_DRAWN:
+                raise
+            continue
         return asdict(compare(kernel, schedule))
+    raise AssertionError("the last try returns or raises")
 
 
 def space_item(item: SpaceItem) -> dict[str, object]:

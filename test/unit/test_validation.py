@@ -121,7 +121,7 @@ def test_the_command_gives_a_table_and_spaces(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--kind", "gemm"], "unknown kind 'gemm'; known are gemv"),
+        (["--kind", "gem"], "unknown kind 'gem'; known are attention, gemm"),
         (["--device", "nothing"], "unknown device 'nothing'"),
         (["--shape", "1,2"], "--shape and --schedule come together"),
         (["--shape", "1,x", "--schedule", "k: lane 16"], "shape '1,x'; expected numbers"),
