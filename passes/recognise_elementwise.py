@@ -7,7 +7,7 @@ from xdsl.dialects.builtin import DYNAMIC_INDEX, FloatAttr, TensorType
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.dialects.linalg.attrs import IteratorType
 from xdsl.ir import BlockArgument, Operation, SSAValue
-from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineMap
+from xdsl.ir.affine import AffineMap
 
 from pim_opt.dialects.elementwise import (
     Apply,
@@ -19,6 +19,7 @@ from pim_opt.dialects.elementwise import (
     nodes,
 )
 from pim_opt.dialects.iteration import Access, Role, name_dims
+from pim_opt.passes.recognise_contraction import axes_of
 
 _GREATER = {"ogt", "oge", "ugt", "uge"}
 _LESS = {"olt", "ole", "ult", "ule"}
@@ -182,14 +183,6 @@ def renumbered(body: Expression, number: dict[int, int]) -> Expression:
 
 
 def _access(map_: AffineMap) -> Access | None:
-    """The dimension of every axis, or None for index 0; None if the map says anything else."""
-    axes: list[int | None] = []
-    for expr in map_.results:
-        match expr:
-            case AffineDimExpr(position) if position not in axes:
-                axes.append(position)
-            case AffineConstantExpr(0):
-                axes.append(None)
-            case _:
-                return None
-    return Access(tuple(axes))
+    """How a map indexes; None if it says more than plain dimensions and index 0."""
+    axes = axes_of(map_)
+    return None if axes is None else Access(axes)

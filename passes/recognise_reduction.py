@@ -8,9 +8,9 @@ from xdsl.dialects.builtin import DYNAMIC_INDEX, TensorType
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.dialects.linalg.attrs import IteratorType
 from xdsl.ir import SSAValue
-from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineMap
 
 from pim_opt.dialects.reduction import Reduction, reduction
+from pim_opt.passes.recognise_contraction import axes_of, unextended
 
 _COMBINERS: dict[type, str] = {
     arith.AddfOp: "add",
@@ -47,7 +47,7 @@ def recognise_reduction(op: linalg.GenericOp) -> ReductionOp | str | None:
         return "it has a dynamic shape"
     if any(0 in shape for shape in shapes):
         return "it has nothing to compute: a dimension has size 0"
-    source, result = (_dims(attr.data) for attr in op.indexing_maps)
+    source, result = (axes_of(attr.data) for attr in op.indexing_maps)
     if source is None or result is None or len(source) != len(kinds):
         return "an operand is indexed by more than plain dimensions"
     axes = [(dim, size) for dim, size in zip(source, shapes[0], strict=True) if dim is not None]
@@ -73,27 +73,7 @@ def _combiner(op: linalg.GenericOp) -> str | None:
     if not isinstance(combine, arith.AddfOp | arith.MaximumfOp | arith.MaxnumfOp):
         return None
     element, accumulator = block.args
-    operands = [_unextended(combine.lhs), _unextended(combine.rhs)]
+    operands = [unextended(combine.lhs), unextended(combine.rhs)]
     if operands not in ([element, accumulator], [accumulator, element]):
         return None
     return _COMBINERS[type(combine)]
-
-
-def _unextended(value: SSAValue) -> SSAValue:
-    """`value`, or what it extends to a wider float."""
-    owner = value.owner
-    return owner.input if isinstance(owner, arith.ExtFOp) else value
-
-
-def _dims(map_: AffineMap) -> tuple[int | None, ...] | None:
-    """Per axis its dimension or None for index 0; None if the map says anything else."""
-    axes: list[int | None] = []
-    for expr in map_.results:
-        match expr:
-            case AffineDimExpr(position) if position not in axes:
-                axes.append(position)
-            case AffineConstantExpr(0):
-                axes.append(None)
-            case _:
-                return None
-    return tuple(axes)
