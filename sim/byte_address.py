@@ -7,12 +7,7 @@ innermost out, each as wide as its count needs.
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
-import numpy as np
-from numpy.typing import NDArray
-
 from pim_opt.devices import Device
-
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -29,9 +24,10 @@ class Field:
         """Bytes from one value of the field to the next."""
         return 1 << self.start
 
-    def of(self, address: Ints) -> Ints:
-        """What the field of each address says."""
-        return (address >> self.start) & ((1 << (self.stop - self.start)) - 1)
+    @property
+    def mask(self) -> int:
+        """Of its bits, when it starts at 0."""
+        return (1 << (self.stop - self.start)) - 1
 
 
 @dataclass(frozen=True)

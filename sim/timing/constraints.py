@@ -3,7 +3,7 @@
 Everywhere `t` are the tables of a device and `c` is the state of one group.
 """
 
-from pim_opt.cost.jit import part
+from pim_opt.cost.jit import inlined, part
 from pim_opt.sim.timing.arrays import Words
 from pim_opt.sim.timing.layout import (
     ALL_ENTRIES,
@@ -21,13 +21,13 @@ from pim_opt.sim.timing.layout import (
 )
 
 
-@part
+@inlined
 def command_field(t: Words, command: int, field: int) -> int:
     """A field of a command, as BUS."""
     return t[t[COMMAND_AT] + command * COMMAND_FIELDS + field]
 
 
-@part
+@inlined
 def _latest(t: Words, c: Words, start: int) -> int:
     """The latest cycle in the slots of the list whose place `t[start]` is."""
     result = 0
@@ -36,13 +36,13 @@ def _latest(t: Words, c: Words, start: int) -> int:
     return result
 
 
-@part
+@inlined
 def _entry(t: Words, c: Words, position: int, operands: int) -> int:
     """The entry of a register file that a command uses; WHOLE_FILE if all, or not known."""
     return WHOLE_FILE if position == WHOLE_FILE else c[operands + position]
 
 
-@part
+@inlined
 def ready_after_columns(t: Words, c: Words, command: int, path: int, operands: int) -> int:
     """The earliest cycle that column commands before leave to `command`.
 
@@ -61,13 +61,13 @@ def ready_after_columns(t: Words, c: Words, command: int, path: int, operands: i
     return result
 
 
-@part
+@inlined
 def ready_after_rows(t: Words, c: Words, command: int, path: int) -> int:
     """The earliest cycle that row commands before leave to `command`."""
     return _latest(t, c, t[WATCH_AT] + 2 * (command * t[PATHS] + path) + 1)
 
 
-@part
+@inlined
 def note_issue(t: Words, c: Words, command: int, path: int, operands: int, cycle: int) -> None:
     """Make later commands wait for `command`, issued at `cycle`."""
     key = command * t[PATHS] + path

@@ -30,6 +30,9 @@ LOWER_X, LOWER_A, LOWER_F = (ord(c) for c in "xaf")
 TO_LOWER = 0x20
 NONE = -1
 
+# A part of an address: its column in a request, lowest bit, mask, and members of its level.
+F_INTO, F_START, F_MASK, F_COUNT = range(4)
+
 
 class TraceError(ValueError):
     """A line that is no request: its file, line and column, and what is wrong with it."""
@@ -94,8 +97,25 @@ def _line_end(text: Words, at: int) -> int:
     return at if text[at] == NEWLINE else NONE
 
 
+@part
+def _take_apart(address: int, fields: Lines, requests: Lines, line: int) -> None:
+    """Fill in what an address says, the outer levels of the bank first."""
+    requests[line, ADDRESS] = address
+    requests[line, BANK] = 0
+    for k in range(len(fields)):
+        into = fields[k, F_INTO]
+        before = requests[line, into] * fields[k, F_COUNT] if into == BANK else 0
+        requests[line, into] = before + (address >> fields[k, F_START] & fields[k, F_MASK])
+
+
 def parse_lines(
-    text: Words, names: Lines, lengths: Words, limit: int, which: Words, address: Words
+    text: Words,
+    names: Lines,
+    lengths: Words,
+    commands: Words,
+    limit: int,
+    fields: Lines,
+    requests: Lines,
 ) -> tuple[int, int, int]:
     """Parse whole lines `NAME NUMBER`; numbers are decimal, or hexadecimal after 0x.
 
@@ -103,9 +123,10 @@ def parse_lines(
         text: ends in a newline.
         names: shape (names, longest), padded with 0.
         lengths: shape (names).
+        commands: per name the number of its command.
         limit: addresses must be below it.
-        which: filled with the number of the name, one element per line.
-        address: filled with the address.
+        fields: shape (parts of an address, F_COUNT + 1); parts of the bank outermost first.
+        requests: filled, a request per line; operands stay as they are.
 
     Returns:
         Lines parsed, GOOD or what is wrong with the next line, and the byte where it is wrong.
@@ -127,8 +148,8 @@ def parse_lines(
             return line, BAD_FORM, at
         if value == limit:
             return line, BAD_ADDRESS, start
-        which[line] = name
-        address[line] = value
+        requests[line, COMMAND] = commands[name]
+        _take_apart(value, fields, requests, line)
         line += 1
         at = end + 1
     return line, GOOD, at
@@ -146,6 +167,7 @@ class TraceReader:
     def __init__(self, model: Model, name: str, *, jit: bool = True) -> None:
         self._model = model
         self._name = name
+        self._jit = jit
         self._parse = compiled_kernel(parse_lines) if jit else parse_lines
         self._lines = 0
         traces = [c.trace for c in model.device.commands.values()]
@@ -155,7 +177,9 @@ class TraceReader:
         padded = [t.encode().ljust(width, b"\0") for t in self._known]
         self._names = np.array([list(p) for p in padded], np.int64)
         self._lengths = np.array([len(t) for t in self._known], np.int64)
-        self._decoder = _Decoder(model.device)
+        self._fields = _field_lines(model.device)
+        self._size = 1 << address_fields(model.device).group.stop
+        self._limit = (1 << 62) // 16 if model.device.controller.wraps_addresses else self._size
 
     def read(self, chunks: Iterable[bytes]) -> Iterator[Ints]:
         """Blocks of requests from pieces of text, which may end anywhere.
@@ -173,18 +197,22 @@ class TraceReader:
             yield self._block(rest + b"\n")
 
     def _block(self, data: bytes) -> Ints:
-        text = np.frombuffer(data, np.uint8).astype(np.int64)
-        lines = data.count(b"\n")
-        which, address = np.empty(lines, np.int64), np.empty(lines, np.int64)
+        text = np.frombuffer(data, np.uint8)
+        if not self._jit:
+            text = text.astype(np.int64)  # NumPy by itself would reckon in eight bits
+        requests = empty_requests(self._model, data.count(b"\n"))
         count, verdict, at = self._parse(
-            text, self._names, self._lengths, self._decoder.limit, which, address
+            text,
+            self._names,
+            self._lengths,
+            self._command,
+            self._limit,
+            self._fields,
+            requests,
         )
         if verdict != GOOD:
             raise self._error(data, count, verdict, at)
         self._lines += count
-        requests = empty_requests(self._model, lines)
-        requests[:, COMMAND] = self._command[which]
-        self._decoder.decode(address, requests)
         return requests
 
     def _error(self, data: bytes, count: int, verdict: int, at: int) -> TraceError:
@@ -197,33 +225,20 @@ class TraceReader:
                 f" {', '.join(self._known)}"
             )
         elif verdict == BAD_ADDRESS:
-            size = self._decoder.size
-            message = f"address {line.split()[1]} is beyond the device's {size:#x} bytes"
+            address = line.split()[1]
+            message = f"address {address} is beyond the device's {self._size:#x} bytes"
         else:
             message = f"'{line[:80].rstrip()}' is no request; expected 'NAME 0xADDRESS'"
         return TraceError(self._name, self._lines + count + 1, at - start + 1, message)
 
 
-class _Decoder:
-    """Takes addresses apart."""
-
-    def __init__(self, device: Device) -> None:
-        self._device = device
-        self._fields = address_fields(device)
-        self.size = 1 << self._fields.group.stop
-        self.limit = (1 << 62) // 16 if device.controller.wraps_addresses else self.size
-
-    def decode(self, address: Ints, requests: Ints) -> None:
-        """Fill in the address of a block of requests, and what it says."""
-        fields = self._fields
-        requests[:, ADDRESS] = address
-        requests[:, COLUMN] = fields.column.of(address)
-        requests[:, ROW] = fields.row.of(address)
-        requests[:, GROUP] = fields.group.of(address)
-        bank = np.zeros_like(address)
-        for field, level in zip(fields.core_levels, self._device.core_levels, strict=True):
-            bank = bank * level.count + field.of(address)
-        requests[:, BANK] = bank
+def _field_lines(device: Device) -> Ints:
+    """The parts of the device's addresses, as parse_lines takes them."""
+    fields = address_fields(device)
+    parts = [(GROUP, fields.group, 1), (ROW, fields.row, 1), (COLUMN, fields.column, 1)]
+    levels = zip(fields.core_levels, device.core_levels, strict=True)
+    parts += [(BANK, part_of_bank, level.count) for part_of_bank, level in levels]
+    return np.array([(into, f.start, f.mask, count) for into, f, count in parts], np.int64)
 
 
 def file_chunks(path: Path) -> Iterator[bytes]:

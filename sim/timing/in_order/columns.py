@@ -1,6 +1,6 @@
 """The window of requests, and the column command at its head."""
 
-from pim_opt.cost.jit import part
+from pim_opt.cost.jit import inlined
 from pim_opt.sim.timing import requests as rq
 from pim_opt.sim.timing.arrays import Lines, Words
 from pim_opt.sim.timing.constraints import (
@@ -50,13 +50,15 @@ from pim_opt.sim.timing.layout import (
 )
 
 
-@part
+@inlined
 def place(t: Words, number: int) -> int:
-    """Where the request of a number is, while it is in the window."""
-    return t[REQUESTS] + number % t[WINDOW] * (OPERAND + t[OPERANDS])
+    """Where the request of a number is, counted round the window's ring at most twice."""
+    if number >= t[WINDOW]:
+        number -= t[WINDOW]
+    return t[REQUESTS] + number * (OPERAND + t[OPERANDS])
 
 
-@part
+@inlined
 def enter(t: Words, c: Words, requests: Lines, i: int) -> None:
     """Take a request into the window."""
     r = place(t, c[HEAD] + c[COUNT])
@@ -73,14 +75,14 @@ def enter(t: Words, c: Words, requests: Lines, i: int) -> None:
         c[r + DEMAND] = demand_for(t, c, command, c[r + BANK], c[r + ROW])
 
 
-@part
+@inlined
 def head_after_columns(t: Words, c: Words, r: int) -> int:
     """The earliest cycle of a request's command as far as other column commands go."""
     ready = ready_after_columns(t, c, c[r + COMMAND], c[r + BANK], r + OPERAND)
     return max(ready, c[LAST_COLUMN] + 1, c[FLOOR])
 
 
-@part
+@inlined
 def head_at(t: Words, c: Words, r: int, after_columns: int) -> int:
     """The cycle of the head's command, or NEVER while its row or a refresh keeps it waiting."""
     d = c[r + DEMAND]
@@ -93,7 +95,7 @@ def head_at(t: Words, c: Words, r: int, after_columns: int) -> int:
     return at if at < c[REFRESH_DUE] else NEVER
 
 
-@part
+@inlined
 def complete(t: Words, c: Words, command: int, cycle: int) -> None:
     end = cycle + command_field(t, command, COMPLETION)
     if end >= c[COMPLETED]:
@@ -101,7 +103,7 @@ def complete(t: Words, c: Words, command: int, cycle: int) -> None:
         c[COMPLETED_CAUSE] = command_field(t, command, CAUSE)
 
 
-@part
+@inlined
 def issue_column(t: Words, c: Words, r: int, after_columns: int, cycle: int) -> None:
     command, d = c[r + COMMAND], c[r + DEMAND]
     note_issue(t, c, command, c[r + BANK], r + OPERAND, cycle)
@@ -117,6 +119,8 @@ def issue_column(t: Words, c: Words, r: int, after_columns: int, cycle: int) -> 
     c[TIME] = cycle
     complete(t, c, command, cycle)
     c[HEAD] += 1
+    if c[HEAD] == t[WINDOW]:
+        c[HEAD] = 0
     c[COUNT] -= 1
     if d != NONE:
         c[MISSES] += c[d + D_MISSED]

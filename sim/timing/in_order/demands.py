@@ -1,6 +1,6 @@
 """Demands: the rows that requests in the window need, oldest first."""
 
-from pim_opt.cost.jit import part
+from pim_opt.cost.jit import inlined, part
 from pim_opt.sim.timing.arrays import Words
 from pim_opt.sim.timing.constraints import command_field
 from pim_opt.sim.timing.in_order.layout import (
@@ -62,7 +62,7 @@ def let_act(t: Words, c: Words, d: int, cycle: int) -> None:
         c[WAITING] += 1
 
 
-@part
+@inlined
 def demand_for(t: Words, c: Words, command: int, bank: int, row: int) -> int:
     """The demand that a request joins, or a new one behind all that overlap it."""
     opener = command_field(t, command, OPENER)
@@ -71,13 +71,12 @@ def demand_for(t: Words, c: Words, command: int, bank: int, row: int) -> int:
     blockers = 0
     for i in range(c[ACTIVE] - 1, -1, -1):
         d = c[t[ORDER] + i]
-        if not _overlap(t, c, d, span, base):
-            continue
-        same = c[d + D_OPENER] == opener and c[d + D_BASE] == base and c[d + D_ROW] == row
+        same = c[d + D_ROW] == row and c[d + D_BASE] == base and c[d + D_OPENER] == opener
         if same and blockers == 0:
             c[d + D_USERS] += 1
             return d
-        blockers += 1
+        if same or _overlap(t, c, d, span, base):
+            blockers += 1
     d = c[t[FREE] + c[ACTIVE]]
     c[t[ORDER] + c[ACTIVE]] = d
     c[ACTIVE] += 1

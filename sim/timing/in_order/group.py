@@ -1,6 +1,6 @@
 """The run of one group."""
 
-from pim_opt.cost.jit import part
+from pim_opt.cost.jit import inlined, part
 from pim_opt.sim.timing import requests as rq
 from pim_opt.sim.timing.arrays import Lines, Words
 from pim_opt.sim.timing.in_order.columns import (
@@ -63,7 +63,7 @@ def _log_column(
         log[line, rq.LOG_OPERAND + k] = c[r + OPERAND + k]
 
 
-@part
+@inlined
 def _step(t: Words, c: Words, shared: Words, log: Lines, group: int) -> bool:
     """Issue the command that comes next in time, a column command first; False if none can."""
     r = place(t, c[HEAD])

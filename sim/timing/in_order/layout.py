@@ -15,7 +15,7 @@ REQUESTS, DEMANDS, FREE, ORDER, OPEN_ROWS = range(ENGINE_AT, ENGINE_AT + 5)
 
 # The first words of a group's state.
 (
-    HEAD,  # of the window, counted from the first request ever
+    HEAD,  # of the window: the place in its ring of the next request to issue
     COUNT,  # requests in the window
     ACTIVE,  # demands in force
     WAITING,  # of these, those that may act and whose rows are not open
