@@ -54,7 +54,7 @@ def part(function: F) -> F:
 
 
 def inlined(function: F) -> F:
-    """As `part`, for a function whose call, arrays passed word by word, costs more than its work."""
+    """As `part`, for a function whose call costs more than its work: arrays go word by word."""
     mark: Callable[[F], F] = register_jitable(_nrt=False, forceinline=True)
     return mark(function)
 

@@ -19,8 +19,8 @@ Log = NDArray[Any]
 
 GROUPS = 3
 NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
-STREAMS, LENGTH = (200, 50_000) if NIGHTLY else (3, 6_000)
-"""Streams per device, and requests of each: ten million in all, nightly."""
+COMMANDS, LENGTH = (10_000_000, 50_000) if NIGHTLY else (30_000, 6_000)
+"""Commands to be issued on each device, and requests of a stream."""
 MOST_LIVELOCKS = 5
 """Streams that the published rules may livelock before so many mean something else."""
 
@@ -97,7 +97,7 @@ def simulated(name: str, seed: int) -> Log | None:
 
 
 def logs(name: str) -> Iterator[tuple[int, Log]]:
-    """Seeds and logs of STREAMS random streams that end.
+    """Seeds and logs of random streams that end, until COMMANDS have been issued.
 
     By the published rules requests to the same banks of both pseudo channels may close each other's
     rows for ever (test_timing_published.py shows how): fewer than one stream in a hundred of those
@@ -105,7 +105,7 @@ def logs(name: str) -> Iterator[tuple[int, Log]]:
     with rules of our own every stream must end.
     """
     published = load_device(name).controller.policy == "fr-fcfs"
-    ended, livelocks = 0, list[int]()
+    issued, livelocks = 0, list[int]()
     for seed in count():
         log = simulated(name, seed)
         if log is None:
@@ -113,14 +113,14 @@ def logs(name: str) -> Iterator[tuple[int, Log]]:
             assert len(livelocks) <= (MOST_LIVELOCKS if published else 0), livelocks
             continue
         yield seed, log
-        ended += 1
-        if ended == STREAMS:
+        issued += len(log)
+        if issued >= COMMANDS:
             return
 
 
 @pytest.mark.parametrize("name", DEVICES)
 def test_breaks_no_rule(name: str) -> None:
-    """Nightly, ten million requests per device; see `logs` for streams that cannot end."""
+    """Nightly, ten million commands per device; see `logs` for streams that cannot end."""
     device = load_device(name)
     for seed, log in logs(name):
         assert [f"seed {seed}: {v}" for v in violations(log, device)] == []
