@@ -42,6 +42,7 @@ from pim_opt.cost.nest import (
     count,
     first_multiplication,
     load_pause,
+    loading_step,
     nest_cycles,
     refresh_cycles,
     stall,
@@ -49,7 +50,7 @@ from pim_opt.cost.nest import (
 )
 from pim_opt.cost.origins import Origins
 from pim_opt.cost.rates import latency
-from pim_opt.cost.streams import passes_cycles
+from pim_opt.cost.streams import Pace, passes_cycles
 from pim_opt.cost.timings import NestTimings, nest_timings, refreshing_of
 from pim_opt.cost.transfers import TransferLoops
 from pim_opt.devices import Device
@@ -85,19 +86,34 @@ class _Turn:
     Args:
         stage: the nest.
         depth: its loops over heads.
+        moved: how many moves it makes for a head, if not one for every column of every place.
     """
 
-    def __init__(self, stage: Mapping, depth: int) -> None:
+    def __init__(self, stage: Mapping, depth: int, moved: int | None) -> None:
         sizes = sizes_of(stage.kernel)
         self.stage, self.in_matrix = stage, in_matrix_of(stage.kernel)
         self.loads, self.moves = loads_of(stage), moves_of(stage)
-        self.traffic: Traffic = traffic_of(self.loads, self.moves)
+        traffic = traffic_of(self.loads, self.moves)
         self.timings: NestTimings = nest_timings(stage.device, stage.mode)
         self.loops: Ints = loops_of(stage)[depth:]
         self.depths = stage.load_depth - depth, stage.move_depth - depth
         columns = stage.device.columns
         self.counts = count(self.loops, sizes, self.in_matrix, *self.depths, columns)
         self.heads = int(valid_iterations(loops_of(stage)[:depth], sizes, depth))
+        self.traffic: Traffic = traffic if moved is None else self._with_moves(traffic, moved)
+
+    def _with_moves(self, traffic: Traffic, moved: int) -> Traffic:
+        """The traffic where so many moves are spread over the rounds of a head."""
+        share = moved / (self.counts.rounds * self.moves.commands)
+        first, places, period = traffic.move.first, traffic.move.places, traffic.move.period
+        pace = Pace(places * share, max((first + 1) * share - 1, 0.0), period * share)
+        return traffic._replace(move=pace)
+
+    @property
+    def in_bounds(self) -> float:
+        """The share of its multiplications that are not of padding."""
+        steps = prod(self.loops[self.depths[0] :, 1].tolist())
+        return self.counts.multiplications / (self.counts.chunks * steps)
 
     @cached_property
     def nest(self) -> NestCycles:
@@ -137,11 +153,10 @@ class _Turn:
             delay: multiplications of the chunk that have none behind them.
         """
         steps = prod(self.loops[self.depths[0] :, 1].tolist()) - delay
-        pace, multiply = ahead.traffic.load, self.timings.multiply
-        commands = ahead.loads.commands
-        every, share = pace.period / pace.places, ceil(commands / steps)
-        step = max(multiply, share * every, (share - 1) * every + 2)
-        return ceil(commands / share) * (step - multiply)
+        in_bounds, commands = self.in_bounds, ahead.loads.commands
+        share = ceil(commands / steps)
+        step = loading_step(share, in_bounds, ahead.traffic.load, self.timings)
+        return ceil(commands / share) * (step - in_bounds * self.timings.multiply)
 
     def gap(self, softmax: float) -> CycleParts:
         """From its last multiplication to the first of the next turn, in another row.
@@ -256,7 +271,8 @@ class Pricer:
     def _turn(self, mapping: AttentionMapping, stage: Mapping) -> _Turn:
         key = id(stage)
         if key not in self._turns:
-            self._turns[key] = _Turn(stage, mapping.heads_depth)
+            moved = mapping.moved_scores if stage is mapping.score else None
+            self._turns[key] = _Turn(stage, mapping.heads_depth, moved)
         return self._turns[key]
 
     def _host(self, mapping: AttentionMapping, turns: _Turns) -> CycleParts:
@@ -290,7 +306,7 @@ def estimate(mapping: AttentionMapping, origins: Origins = USUAL) -> Estimate:
     for stage in mapping.stages:
         work.update(_commands(stage, accesses, moves_all=stage is mapping.context))
     # Scores move block by block, and blocks of nothing but padding stay where they are.
-    work[mapping.move_command] += rows * -(-mapping.length // mapping.column_elements)
+    work[mapping.move_command] += heads * mapping.moved_scores
     work[kernels.softmax] += rows
     if kernels.softmax_passes is not None:
         work[kernels.softmax_passes.command] += rows * mapping.softmax_passes

@@ -189,6 +189,11 @@ class AttentionMapping:
         return self.kernel.extent(AttentionRole.GROUP)
 
     @property
+    def moved_scores(self) -> int:
+        """Columns of scores that move for a head; those of nothing but padding stay."""
+        return self.rows_of_head * -(-self.length // self.column_elements)
+
+    @property
     def entries_of_rows(self) -> int:
         """Entries that rows of scores and weights take; results move by way of one behind them."""
         return self.heads_in_flight * self.rows_of_head * self.row_entries

@@ -290,15 +290,29 @@ class Overlap(NamedTuple):
 
 
 @compiled
-def _overlap(per_chunk: int, traffic: Traffic, t: NestTimings) -> Overlap:
+def loading_step(share: float, in_bounds: float, load: Pace, t: NestTimings) -> float:
+    """Mean interval of the steps of a nest that have loads behind them.
+
+    Args:
+        share: how many loads.
+        in_bounds: the share of steps that multiply; those of padding only load.
+        load: the pace of the loads.
+    """
+    every = load.period / load.places
+    return max(in_bounds * max(t.multiply, (share - 1) * every + 2), share * every)
+
+
+@compiled
+def _overlap(per_chunk: int, in_bounds: float, traffic: Traffic, t: NestTimings) -> Overlap:
+    """Of a chunk of `per_chunk` steps, of which a share of `in_bounds` multiplies."""
     loads = traffic.load_columns * traffic.load.places
     every = traffic.load.period / traffic.load.places
     share = np.ceil(loads / per_chunk)
     tail = (share - 1) * every + 2
-    step = max(t.multiply, share * every, tail)
+    step, plain = loading_step(share, in_bounds, traffic.load, t), in_bounds * t.multiply
     busy = np.ceil(loads / share)
     before_last = min(busy, per_chunk - 1)
-    before = before_last * step + (per_chunk - 1 - before_last) * t.multiply
+    before = before_last * step + (per_chunk - 1 - before_last) * plain
     last_gap, last_tail = t.multiply, 1.0
     if busy == per_chunk:
         last_tail = (loads - 1 - (busy - 1) * share) * every + 2
@@ -311,7 +325,8 @@ def _overlap(per_chunk: int, traffic: Traffic, t: NestTimings) -> Overlap:
         (busy - 1) * step + 1 + in_last * every + t.use - (traffic.load_columns - 1) * t.multiply,
     )
     last_gap = max(last_gap, needed - before)
-    return Overlap(before + last_gap - per_chunk * t.multiply, step, tail, last_gap, last_tail)
+    longer = before + last_gap - (per_chunk - 1) * plain - t.multiply
+    return Overlap(longer, max(t.multiply, share * every, tail), tail, last_gap, last_tail)
 
 
 @compiled
@@ -385,9 +400,11 @@ class Boundaries(NamedTuple):
     """What lies between multiplications, and how often."""
 
     per_chunk: int
-    """Multiplications from one load to the next."""
+    """Multiplications from one load to the next, with those of padding."""
     per_round: int
-    """Multiplications from one move to the next."""
+    """Multiplications from one move to the next, with those of padding."""
+    in_bounds: float
+    """The share of multiplications that is not of padding."""
     moves: int
     """All but the last one."""
     loads: int
@@ -421,9 +438,11 @@ def _boundaries(
     run = (per_round - 1) * t.multiply
     moves, loads = counts.rounds - 1, 0 if double else counts.chunks - 1
     joint, rows, columns = min(moves, loads), counts.rows, t.columns
+    per_chunk = iterations(loops, depths[0], len(loops))
     return Boundaries(
-        iterations(loops, depths[0], len(loops)),
+        per_chunk,
         per_round,
+        counts.multiplications / (counts.chunks * per_chunk),
         moves,
         loads,
         load_pause(traffic, t),
@@ -485,7 +504,7 @@ def _ahead_stall(b: Boundaries, chunks: int, traffic: Traffic, t: NestTimings) -
     Moves wait for the loads behind the multiplication before them; those at the end of a chunk run
     while the next chunk waits for its operand.
     """
-    overlap = _overlap(b.per_chunk, traffic, t)
+    overlap = _overlap(b.per_chunk, b.in_bounds, traffic, t)
     pause = max(b.drain + b.move_time + t.resume - t.multiply, 0.0)
     together = min(b.moves, chunks - 1)
     begin = max(t.drain, overlap.last_tail + traffic.turns.load_move - 1)
@@ -522,7 +541,7 @@ def _hidden(
         first: that the first multiplication waits for its row.
         rows: that later ones wait, all together.
     """
-    longer = _overlap(b.per_chunk, traffic, t).longer
+    longer = _overlap(b.per_chunk, b.in_bounds, traffic, t).longer
     ahead = counts.chunks - 1
     between = ahead / counts.rows
     waits = max(min(counts.rows - 1, ahead - 1), 0)
