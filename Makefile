@@ -29,7 +29,7 @@ typecheck: $(VENV)/test.stamp .imports/pim_opt ## types, strictly
 	$(BIN)/pyright
 
 unit: $(VENV)/test.stamp ## pytest
-	$(BIN)/pytest -q
+	$(BIN)/pytest -q -n logical --dist worksteal
 
 lit: $(VENV)/test.stamp ## FileCheck tests
 	$(BIN)/lit -q test/lit
@@ -38,7 +38,7 @@ wheel-test: $(VENV)/test.stamp ## build the wheel, install it alone, run it from
 	bash test/wheel.sh $(CURDIR)/$(BIN)/python
 
 nightly: $(VENV)/test.stamp ## the property tests, with many more examples
-	HYPOTHESIS_PROFILE=nightly $(BIN)/pytest -q test/unit
+	HYPOTHESIS_PROFILE=nightly $(BIN)/pytest -q -n logical --dist worksteal test/unit
 
 bench: $(VENV)/test.stamp ## measure speed against plain baselines; adds a line to bench/history.jsonl
 	$(BIN)/python bench/run.py

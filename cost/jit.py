@@ -66,7 +66,27 @@ def _compiled(function: F, **options: bool) -> F:
         return njit(**options)(function)
     # numba asks for the folder once, here; elsewhere in the process it keeps its own.
     with _kept_in(folder):
-        return njit(cache=True, **options)(function)
+        dispatcher: Any = njit(cache=True, **options)(function)
+    _save_alone(dispatcher, folder)
+    return dispatcher
+
+
+def _save_alone(dispatcher: Any, folder: Path) -> None:
+    """Let one process at a time save to a folder.
+
+    Two that compile a function for different types would else give both codes one file's name, and
+    later runs would take the one for the other. The lock is imported late: few runs save.
+    """
+    kept = dispatcher._cache
+    save: Callable[..., None] = kept.save_overload
+
+    def save_alone(signature: Any, code: Any) -> None:
+        from filelock import FileLock  # noqa: PLC0415
+
+        with FileLock(folder / "lock"):
+            save(signature, code)
+
+    kept.save_overload = save_alone
 
 
 @contextmanager

@@ -3,11 +3,14 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from filelock import FileLock, Timeout
 
-from pim_opt.cost import jit
+from pim_opt.cost import jit, streams
 from pim_opt.sim.timing.in_order import engine
 
 HELPER = "LIMIT = {limit}\n"
@@ -68,3 +71,22 @@ def test_code_that_nobody_uses_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     folder = jit.code_folder(jit.__name__)
     assert folder is not None
     assert {path.name for path in module.iterdir()} == {folder.name, "recent"}
+
+
+def test_one_process_at_a_time_saves_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    jit.code_folder.cache_clear()
+    folder = jit.code_folder(streams.__name__)
+    assert folder is not None
+    refused: list[str] = []
+
+    def save(*_: object) -> None:
+        with pytest.raises(Timeout) as error, FileLock(folder / "lock", timeout=0):
+            pass
+        refused.append(error.value.lock_file)
+
+    monkeypatch.setattr("numba.core.caching.IndexDataCacheFile.save", save)
+    kernel: Any = streams.passes_cycles
+    plain: Callable[[streams.Pace, float], float] = kernel.py_func
+    assert jit.compiled(plain)(streams.Pace(4.0, 6.0, 8.0), 3.0) == 22.0
+    assert refused == [str(folder / "lock")]
