@@ -4,7 +4,7 @@ from math import prod
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from kernels import gemv_kernel, kernel_of
 from xdsl.dialects.builtin import DenseArrayBase, StringAttr, i64
@@ -21,6 +21,8 @@ from pim_opt.tune.random_schedules import random_schedule
 
 LANES = 16
 MOST_ITERATIONS = 300
+FEWER = settings().max_examples // 3
+"""Examples of kernels that share most of their account with others."""
 
 
 def is_short(mapping: Mapping) -> bool:
@@ -36,6 +38,7 @@ def test_the_program_issues_what_the_model_counts(
 
 
 @pytest.mark.parametrize("name", ["attacc", "attacc-ref"])
+@settings(max_examples=FEWER)
 @given(
     h=st.integers(1, 8),
     m=st.integers(1, 16),
@@ -50,6 +53,7 @@ def test_rows_of_shared_matrices_are_counted(
 
 
 @pytest.mark.parametrize("name", ["attacc", "attacc-ref"])
+@settings(max_examples=FEWER)
 @given(
     h=st.integers(1, 8),
     n=st.integers(1, 100),
@@ -67,6 +71,7 @@ def test_streamed_matrices_are_counted(
 
 
 @pytest.mark.parametrize("name", ["attacc", "attacc-ref"])
+@settings(max_examples=FEWER)
 @given(batch=st.integers(1, 40), length=st.integers(1, 600), seed=st.integers(0))
 def test_sums_are_counted(name: str, batch: int, length: int, seed: int) -> None:
     check_counts(kernel_of("red", (batch, length), device=name), seed)
