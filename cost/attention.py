@@ -10,16 +10,19 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from math import ceil, prod
+from typing import TypeVar
 
 import numpy as np
 
 from pim_opt.cost.attention_mapping import AttentionMapping
+from pim_opt.cost.attention_mask import MaskMapping
 from pim_opt.cost.bound import Bound, mode_bound
-from pim_opt.cost.bulk import cycles_of
+from pim_opt.cost.bulk import cycles_of, written_in_bulk
 from pim_opt.cost.contraction import (
     ROW_IS_OPEN,
     USUAL,
     in_matrix_of,
+    leaves_row_open,
     loads_of,
     loops_of,
     moves_of,
@@ -35,6 +38,7 @@ from pim_opt.cost.host_accesses import HostAccesses
 from pim_opt.cost.host_work import host_work
 from pim_opt.cost.mapping import Mapping
 from pim_opt.cost.nest import (
+    FirstRow,
     Ints,
     NestCycles,
     Traffic,
@@ -50,12 +54,14 @@ from pim_opt.cost.nest import (
 )
 from pim_opt.cost.origins import Origins
 from pim_opt.cost.rates import latency
-from pim_opt.cost.streams import Pace, passes_cycles
+from pim_opt.cost.streams import Pace, Paces, passes_cycles
 from pim_opt.cost.timings import NestTimings, nest_timings, refreshing_of
 from pim_opt.cost.transfers import TransferLoops
 from pim_opt.devices import Device
 from pim_opt.dialects.attention import Attention
 from pim_opt.dialects.iteration import Access
+
+Rows = TypeVar("Rows", int, Ints)
 
 
 @dataclass(frozen=True)
@@ -87,10 +93,14 @@ class _Turn:
         stage: the nest.
         depth: its loops over heads.
         moved: how many moves it makes for a head, if not one for every column of every place.
+        mask: what is added to each entry of its results, if anything is.
     """
 
-    def __init__(self, stage: Mapping, depth: int, moved: int | None) -> None:
+    def __init__(
+        self, stage: Mapping, depth: int, moved: int | None, mask: MaskMapping | None
+    ) -> None:
         sizes = sizes_of(stage.kernel)
+        self.mask = mask
         self.stage, self.in_matrix = stage, in_matrix_of(stage.kernel)
         self.loads, self.moves = loads_of(stage), moves_of(stage)
         traffic = traffic_of(self.loads, self.moves)
@@ -138,11 +148,29 @@ class _Turn:
     def parts(self) -> CycleParts:
         """From its first multiplication to its last, what loads for the next turn left out."""
         nest, t = self.nest, self.timings
-        return CycleParts(
+        parts = CycleParts(
             load=nest.load - load_pause(self.traffic, t),
             multiply=nest.multiply,
             rows=nest.rows,
             move=nest.move - self.last_move,
+        )
+        return parts if self.mask is None else parts + self._masking()
+
+    @property
+    def mask_switch(self) -> float:
+        """Cycles from a multiplication by the mask, in a row just opened, to one by keys."""
+        t = self.timings
+        return max(t.close, t.active - t.open) + t.reopen
+
+    def _masking(self) -> CycleParts:
+        """What a column of the mask before the multiplications of each entry adds to them.
+
+        It lies in another row: that closes, and opens again while the next results move.
+        """
+        t, rounds, switch = self.timings, self.counts.rounds, self.mask_switch
+        returns = self.gap(0.0).rows * (rounds - 1)
+        return CycleParts(
+            multiply=rounds * t.multiply, rows=rounds * (switch - t.multiply) + returns
         )
 
     def longer(self, ahead: "_Turn", delay: int) -> float:
@@ -153,10 +181,18 @@ class _Turn:
             delay: multiplications of the chunk that have none behind them.
         """
         steps = prod(self.loops[self.depths[0] :, 1].tolist()) - delay
-        in_bounds, commands = self.in_bounds, ahead.loads.commands
+        in_bounds, pace, commands = self.in_bounds, ahead.traffic.load, ahead.loads.commands
         share = ceil(commands / steps)
-        step = loading_step(share, in_bounds, ahead.traffic.load, self.timings)
-        return ceil(commands / share) * (step - in_bounds * self.timings.multiply)
+        step = loading_step(share, in_bounds, pace, self.timings)
+        behind = max(commands - self._absorbed * pace.places / pace.period, 0.0)
+        return ceil(behind / share) * (step - in_bounds * self.timings.multiply)
+
+    @property
+    def _absorbed(self) -> float:
+        """Cycles of its last chunk in which loads overtake multiplications that wait for a row."""
+        if self.mask is None or self.timings.ordered:
+            return 0.0
+        return self.counts.rounds / self.counts.chunks * self.mask_switch
 
     def gap(self, softmax: float) -> CycleParts:
         """From its last multiplication to the first of the next turn, in another row.
@@ -191,12 +227,23 @@ class _Turns:
 
     def first(self, accesses: HostAccesses) -> CycleParts:
         """To the first multiplication of all."""
-        turn = self.score
+        turn, mask = self.score, self.mapping.mask
         row = accesses.first_row(turn.stage.mode)
+        if mask is not None:
+            return self._first_of_mask(mask, row)
         return CycleParts(
             load=load_pause(turn.traffic, turn.timings),
             rows=first_multiplication(turn.traffic, row, turn.timings),
         )
+
+    def _first_of_mask(self, mask: MaskMapping, row: FirstRow) -> CycleParts:
+        """To the first column of a mask, which needs the ones and not the query behind them."""
+        turn, t = self.score, self.score.timings
+        ones = passes_cycles(Paces(self.mapping.device).pace(mask.ones_loads), 1.0)
+        query = passes_cycles(turn.traffic.load, turn.traffic.load_columns) + 1
+        if _leaves_row_open(mask):
+            return CycleParts(load=ones + query, rows=t.close + t.reopen - turn.mask_switch)
+        return CycleParts(load=ones + query, rows=max(row.begin + row.takes - ones - query, 0.0))
 
     def nests(self) -> CycleParts:
         """From the first multiplication to the last move."""
@@ -271,8 +318,9 @@ class Pricer:
     def _turn(self, mapping: AttentionMapping, stage: Mapping) -> _Turn:
         key = id(stage)
         if key not in self._turns:
-            moved = mapping.moved_scores if stage is mapping.score else None
-            self._turns[key] = _Turn(stage, mapping.heads_depth, moved)
+            scores = stage is mapping.score
+            moved, mask = (mapping.moved_scores, mapping.mask) if scores else (None, None)
+            self._turns[key] = _Turn(stage, mapping.heads_depth, moved, mask)
         return self._turns[key]
 
     def _host(self, mapping: AttentionMapping, turns: _Turns) -> CycleParts:
@@ -285,14 +333,27 @@ class Pricer:
             writes = writes_of(stage)
             written += cycles_of(accesses.matrix_writes(writes), writes.commands)
             written += accesses.write_settles
+        if mapping.mask is not None:
+            writes = mapping.mask.writes
+            # Whatever the host has read or written before has left other rows open.
+            issued = written_in_bulk(writes, closed=not accesses.read_columns)
+            written += cycles_of(issued, writes.commands) + accesses.write_settles
         host = CycleParts(host_read=accesses.read_cycles, host_write=written + max(hold, 0.0))
         return host + turns.first(accesses)
 
 
 def _accesses(mapping: AttentionMapping, origins: Origins) -> HostAccesses:
     outside = _Outside(mapping.kernel)
-    more = (mapping.kernel.value,)
-    return HostAccesses(outside, mapping.device, mapping.column_elements, origins, more=more)
+    kernel, lanes = mapping.kernel, mapping.column_elements
+    masks = () if kernel.mask is None else (kernel.mask,)
+    return HostAccesses(
+        outside, mapping.device, lanes, origins, more=(kernel.value,), streamed=masks
+    )
+
+
+def _leaves_row_open(mask: MaskMapping) -> bool:
+    """Whether the host's writes leave the first row of a mask open in all banks."""
+    return leaves_row_open(mask.writes, mask.writes.columns)
 
 
 def estimate(mapping: AttentionMapping, origins: Origins = USUAL) -> Estimate:
@@ -313,10 +374,12 @@ def estimate(mapping: AttentionMapping, origins: Origins = USUAL) -> Estimate:
     opener, _ = device.row_commands(device.commands[mapping.score.mode.multiply].spans)
     opened = sum(n * _rows_opened(mapping, sizes) for sizes, n in _groups(mapping.score))
     activations[opener] = activations.get(opener, 0) + opened
-    if accesses.moves_matrix:
-        single, _ = device.row_commands(())
-        written = sum(_rows_written(writes_of(stage), device) for stage in mapping.stages)
-        activations[single] = activations.get(single, 0) + written
+    written = [writes_of(stage) for stage in mapping.stages] if accesses.moves_matrix else []
+    if mapping.mask is not None:
+        written.append(mapping.mask.writes)
+        work.update(_mask_commands(mapping, mapping.mask))
+    single, _ = device.row_commands(())
+    activations[single] = activations.get(single, 0) + sum(_rows_written(w) for w in written)
     moved = sum(
         number * device.column_bytes
         for name, number in work.items()
@@ -333,10 +396,24 @@ def estimate(mapping: AttentionMapping, origins: Origins = USUAL) -> Estimate:
     )
 
 
-def _rows_written(writes: TransferLoops, device: Device) -> int:
+def _rows_written(writes: TransferLoops) -> int:
     """Rows that the host opens, bank by bank, to bring a matrix to its place."""
     places = writes.commands // writes.columns * writes.groups
-    return places * -(-writes.columns // device.columns)
+    return places * -(-writes.columns // writes.device.columns)
+
+
+def _mask_commands(mapping: AttentionMapping, mask: MaskMapping) -> Counter[str]:
+    """Commands that bring a mask to its place and add it, on all groups."""
+    stage, ones = mapping.score, mask.ones_loads
+    loops, groups = loops_of(stage), _groups(stage)
+    entries = sum(
+        number * int(valid_iterations(loops, np.array(sizes, np.int64), stage.move_depth))
+        for sizes, number in groups
+    )
+    found = Counter({mask.mode.multiply: entries})
+    found[mask.writes.command] += mask.writes.commands * mask.writes.groups
+    found[ones.command] += ones.commands * stage.used(stage.group_target)
+    return found
 
 
 def _groups(stage: Mapping) -> list[tuple[tuple[int, ...], int]]:
@@ -377,36 +454,71 @@ def _commands(stage: Mapping, accesses: HostAccesses, *, moves_all: bool) -> Cou
 
 def _rows_opened(mapping: AttentionMapping, sizes: tuple[int, ...]) -> int:
     """Rows that a group of these sizes opens, turn by turn."""
-    heads, columns = _heads(mapping, sizes), mapping.device.columns
+    heads, mask = _heads(mapping, sizes), mapping.mask
     turns = [_columns(mapping, stage) for stage in mapping.stages]
     order = [(0, 0)]
     for head in range(1, heads):
         order += [(0, head), (1, head - 1)]
-    opened, open_row = 0, (-1, -1)
+    opened, last = 0, -1
+    if mask is not None and _leaves_row_open(mask):
+        last = _row_of(_MASK, 0)
     for stage, head in [*order, (1, heads - 1)]:
         used, block = turns[stage]
-        rows = (used + head * block) // columns
-        opened += int(np.count_nonzero(np.diff(rows))) + int(open_row != (stage, rows[0]))
-        open_row = (stage, int(rows[-1]))
+        rows = _row_of(stage, (used + head * block) // mapping.device.columns)
+        if stage == 0 and mask is not None:
+            rows = _with_mask(rows, mapping, mask, head)
+        opened += int(np.count_nonzero(np.diff(rows))) + int(rows[0] != last)
+        last = int(rows[-1])
     return opened
+
+
+_MASK = 2
+"""The number of the mask among what lies in rows of its own, after keys and values."""
+
+
+def _row_of(number: int, rows: Rows) -> Rows:
+    """Rows of keys, values or the mask, told apart."""
+    return rows * 3 + number
+
+
+def _with_mask(rows: Ints, mapping: AttentionMapping, mask: MaskMapping, head: int) -> Ints:
+    """The rows of a head's multiplications by keys, with those of the mask between them."""
+    _, counters = _points(mapping, mapping.score)
+    depth, moves = mapping.heads_depth, mapping.score.move_depth
+    heads = [loop.size for loop in mapping.head_loops]
+    index = [*np.unravel_index(head, heads), *counters[: moves - depth]]
+    entry, column = np.zeros_like(rows), np.zeros_like(rows)
+    for number in range(moves):
+        entry = entry * mapping.score.loops[number].size + index[number]
+        if number in mask.loops:
+            column += index[number] * (mask.loops[number].stride // mask.lanes)
+    begins = np.flatnonzero(np.diff(entry, prepend=-1))
+    places = _row_of(_MASK, column[begins] // mapping.device.columns)
+    return np.insert(rows, begins, places)
+
+
+def _points(mapping: AttentionMapping, stage: Mapping) -> tuple[Ints, Ints]:
+    """The loops of a nest for a head, and their counters in every iteration that has work."""
+    loops, sizes = loops_of(stage)[mapping.heads_depth :], sizes_of(stage.kernel)
+    shape: list[int] = loops[:, 1].tolist()
+    counters: Ints = np.indices(shape).reshape(len(shape), -1)
+    inside = np.ones(counters.shape[1], np.bool_)
+    for dim in set(loops[:, 0].tolist()):
+        mine = loops[:, 0] == dim
+        inside &= (counters[mine] * loops[mine, 2:3]).sum(axis=0) < sizes[dim]
+    return loops, counters[:, inside]
 
 
 def _columns(mapping: AttentionMapping, stage: Mapping) -> tuple[Ints, int]:
     """Columns of the matrix that a nest goes through for a head, in order, and how many it has."""
-    loops = loops_of(stage)[mapping.heads_depth :]
-    in_matrix, sizes = in_matrix_of(stage.kernel), sizes_of(stage.kernel)
-    shape: list[int] = loops[:, 1].tolist()
-    counters: Ints = np.indices(shape).reshape(len(shape), -1)
+    loops, counters = _points(mapping, stage)
+    in_matrix = in_matrix_of(stage.kernel)
     place, weight = np.zeros(counters.shape[1], np.int64), 1
     for number in range(len(loops) - 1, -1, -1):
         if in_matrix[loops[number, 0]]:
             place += counters[number] * weight
             weight *= int(loops[number, 1])
-    inside = np.ones(counters.shape[1], np.bool_)
-    for dim in set(loops[:, 0].tolist()):
-        mine = loops[:, 0] == dim
-        inside &= (counters[mine] * loops[mine, 2:3]).sum(axis=0) < sizes[dim]
-    return place[inside], weight
+    return place, weight
 
 
 def attention_bound(kernel: Attention, device: Device, lanes: int) -> Bound | None:

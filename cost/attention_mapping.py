@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import prod
 
+from pim_opt.cost.attention_mask import MaskMapping
 from pim_opt.cost.floor import command_interval
 from pim_opt.cost.mapping import Loop, Mapping
 from pim_opt.cost.rates import latency
@@ -99,6 +100,7 @@ class AttentionMapping:
         self._check_sums()
         self._check_cores()
         self._check_buffer()
+        self._check_ones()
 
     @property
     def device(self) -> Device:
@@ -121,6 +123,13 @@ class AttentionMapping:
     @property
     def stages(self) -> tuple[Mapping, Mapping]:
         return self.score, self.context
+
+    @cached_property
+    def mask(self) -> MaskMapping | None:
+        """How the mask is added to the scores, if there is one."""
+        if self.kernel.mask is None:
+            return None
+        return MaskMapping(self.kernel, self.score, self.context.mode)
 
     # Heads, which go one after the other
 
@@ -382,3 +391,16 @@ class AttentionMapping:
                 f" in {self.kernels.buffer} at once, and results move by way of another: {needed}"
                 f" in all, but it has {self.buffer.entries}"
             )
+
+    def _check_ones(self) -> None:
+        """That no chunk of operands takes the entry of the ones by which a mask is added."""
+        if self.mask is None:
+            return
+        operand = self.device.registers[self.mask.mode.operand]
+        room = operand.entries // operand.halves - 1
+        for stage in self.stages:
+            if stage.loaded_columns > room:
+                raise ScheduleError(
+                    f"a load fills {stage.loaded_columns} entries of half the operand buffer; with"
+                    f" the ones by which a mask is added it has room for {room}"
+                )

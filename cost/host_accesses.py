@@ -64,6 +64,9 @@ class HostAccesses:
     """Whether the matrix, if it starts in DRAM, lies there as the cores need it."""
     more: tuple[Access, ...] = ()
     """Further matrices, which start where the matrix does."""
+    streamed: tuple[Access, ...] = ()
+    """Tensors that start where the vector does, and that it reads and writes to their places last,
+    whatever becomes of matrices."""
 
     def _columns(self, access: Access) -> int:
         return -(-prod(self.kernel.shape(access)) // self.lanes)
@@ -81,9 +84,11 @@ class HostAccesses:
     @property
     def read_columns(self) -> tuple[int, ...]:
         """Columns of each tensor that the host reads, over all groups, in order."""
-        vector = [self._columns(self.kernel.vector)] if self.origins.vector == "dram" else []
+        from_dram = self.origins.vector == "dram"
+        vector = (self.kernel.vector,) if from_dram else ()
         matrices = (self.kernel.matrix, *self.more) if self.reads_matrix else ()
-        return (*vector, *map(self._columns, matrices))
+        streamed = self.streamed if from_dram else ()
+        return tuple(map(self._columns, (*vector, *matrices, *streamed)))
 
     @property
     def written_columns(self) -> int:
@@ -123,11 +128,12 @@ class HostAccesses:
         """When the first row of multiplications can open, counted from the start of the nest."""
         device, t = self.device, nest_timings(self.device, mode)
         host = device.kernels.host
-        if not self.moves_matrix and not self._read_phases:
+        writes = self.moves_matrix or bool(self.streamed)
+        if not writes and not self._read_phases:
             return FirstRow(0.0, t.open)
         opener, _ = device.row_commands(device.commands[host.read].spans)
         _, closer = device.row_commands(device.commands[mode.multiply].spans)
-        if self.moves_matrix:
+        if writes:
             close = latency(device, host.write, closer)
             return FirstRow(float(close - settled(device, host.write)), t.reopen)
         phase = self._read_phases[-1]

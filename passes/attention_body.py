@@ -6,7 +6,7 @@ from math import inf
 
 from xdsl.builder import ImplicitBuilder
 from xdsl.dialects import arith, math, tensor
-from xdsl.dialects.builtin import AnyFloat, FloatAttr, TensorType, f32
+from xdsl.dialects.builtin import AnyFloat, FloatAttr, TensorType, bf16, f16, f32
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.dialects.linalg.attrs import IteratorType, IteratorTypeAttr
 from xdsl.ir import Block, Operation, Region, SSAValue
@@ -19,6 +19,15 @@ from pim_opt.passes.kernel_access import element_of
 
 LOWEST = -3.4028234663852886e38
 """The least finite f32."""
+
+LOSING_STEP = 16.0
+"""Scores count as lost where numbers of the size of their sums are so far apart."""
+
+LOSING = -32768.0
+"""What numbers of any narrow type at most lose scores to, and do not overflow with."""
+
+_DIGITS: dict[AnyFloat, int] = {bf16: 8, f16: 11, f32: 24}
+"""Digits of a significand."""
 
 Read = tuple[SSAValue, Access]
 """A tensor and how it is indexed."""
@@ -64,6 +73,47 @@ def attention_body(
     return cast_elements(context, element)
 
 
+def centred(attention: Attention, mask: SSAValue, element: AnyFloat, scores: AnyFloat) -> SSAValue:
+    """A mask less its largest value of all positions, which changes no weight, rounded.
+
+    So values of the range of a wide type fit a narrow one. Where the largest value is so low that
+    the source loses the scores which it adds it to, they are lost too; where it is minus infinity,
+    the result is NaN.
+
+    Args:
+        attention: whose mask it is.
+        mask: in the shape of its access.
+        element: of the result.
+        scores: the type that the source rounds masked scores to.
+    """
+    access = attention.mask
+    assert access is not None, "the mask is indexed by something"
+    rows = _rows(attention, access)
+    maxima = _generic(attention, [(mask, access)], rows, -inf, _larger)
+    lowest = -LOSING_STEP * 2.0 ** (_DIGITS[scores] - 1)
+    body = partial(_centred, lowest)
+    return cast_elements(
+        _generic(attention, [(mask, access), (maxima, rows)], access, None, body), element
+    )
+
+
+def zero_where_masked(attention: Attention, result: SSAValue, mask: SSAValue) -> SSAValue:
+    """`result` with 0 where all values of the mask are minus infinity."""
+    access = attention.mask
+    assert access is not None, "the mask is indexed by something"
+    rows = _rows(attention, access)
+    maxima = _generic(attention, [(mask, access)], rows, -inf, _larger)
+    reads = [(result, attention.result), (maxima, rows)]
+    kept = _generic(attention, reads, attention.result, None, _kept)
+    return cast_elements(kept, element_of(result))
+
+
+def _rows(attention: Attention, access: Access) -> Access:
+    """What positions share: `access` without them."""
+    lengths = attention.with_role(AttentionRole.LENGTH)
+    return Access(tuple(dim for dim in access.dims if dim not in lengths))
+
+
 _Body = Callable[[Sequence[SSAValue]], Operation]
 """Makes the scalar of a point from those of the operands and the result so far, all f32."""
 
@@ -103,6 +153,19 @@ def _guarded_quotient(values: Sequence[SSAValue]) -> Operation:
     """The largest score adds 1 to the sum, so that only a row of zeros has a lesser one."""
     exponential, total, _ = values
     return arith.DivfOp(exponential, arith.MaximumfOp(total, _constant(1.0)))
+
+
+def _centred(lowest: float, values: Sequence[SSAValue]) -> Operation:
+    value, largest, _ = values
+    loses = arith.CmpfOp(largest, _constant(lowest), "ole")
+    offset = arith.SelectOp(loses, _constant(LOSING), _constant(0.0))
+    return arith.AddfOp(arith.SubfOp(value, largest), offset)
+
+
+def _kept(values: Sequence[SSAValue]) -> Operation:
+    value, largest, _ = values
+    masked = arith.CmpfOp(largest, _constant(-inf), "oeq")
+    return arith.SelectOp(masked, _constant(0.0), value)
 
 
 def _constant(number: float) -> SSAValue:

@@ -56,8 +56,13 @@ class _Writer:
         return "\n".join(f"  {line}" for line in lines)
 
 
-def attention(batch: int, heads: int, kv_heads: int, headsize: int, length: int) -> str:
-    """y[b, h] = softmax(q[b, h] K[b, h / (heads / kv_heads)]^T / sqrt(headsize)) V[..].
+def attention(
+    batch: int, heads: int, kv_heads: int, headsize: int, length: int, *, masked: bool = False
+) -> str:
+    """y[b, h] = softmax(q[b, h] K[b, h / (heads / kv_heads)]^T / sqrt(headsize) + m[b]) V[..].
+
+    Args:
+        masked: whether there is a mask m, of a value for each request and position.
 
     Raises:
         ValueError: the heads do not divide into equal groups.
@@ -78,10 +83,17 @@ def attention(batch: int, heads: int, kv_heads: int, headsize: int, length: int)
         return [line.format(one, other) for line in product]
 
     qk, pv = {"q": (q, "f16"), "k": (k, "f16")}, {"p": (s, "f16"), "v": (v, "f16")}
+    arguments = {"q": q, "k": k, "v": v} | ({"mask": ("b", "n")} if masked else {})
+    scores = {"s": (s, "f32")} | ({"mask": (arguments["mask"], "f16")} if masked else {})
+    scaled = ["%r = arith.mulf %s0, %scale : f32", "linalg.yield %r : f32"]
+    if masked:
+        scaled = [
+            "%c = arith.mulf %s0, %scale : f32", "%w = arith.extf %mask0 : f16 to f32",
+            "%r = arith.addf %c, %w : f32", "linalg.yield %r : f32",
+        ]  # fmt: skip
     ops = [
         w.generic("s", qk, (s, "f32"), "%zero", product_of("q", "k")),
-        w.generic("t", {"s": (s, "f32")}, (s, "f32"), None,
-                  ["%r = arith.mulf %s0, %scale : f32", "linalg.yield %r : f32"]),
+        w.generic("t", scores, (s, "f32"), None, scaled),
         w.generic("m", {"t": (s, "f32")}, (row, "f32"), "%lowest",
                   ["%r = arith.maximumf %t0, %old : f32", "linalg.yield %r : f32"]),
         w.generic("x", {"t": (s, "f32"), "m": (row, "f32")}, (s, "f32"), None,
@@ -96,9 +108,7 @@ def attention(batch: int, heads: int, kv_heads: int, headsize: int, length: int)
         w.generic("y", {"c": (y, "f32")}, (y, "f16"), None,
                   ["%r = arith.truncf %c0 : f32 to f16", "linalg.yield %r : f16"]),
     ]  # fmt: skip
-    given = ", ".join(
-        f"%{name} : {w.type(axes, 'f16')}" for name, axes in zip("qkv", (q, k, v), strict=True)
-    )
+    given = ", ".join(f"%{name} : {w.type(axes, 'f16')}" for name, axes in arguments.items())
     text = "\n".join(ops)
     return f"""
 func.func @attention({given}) -> {w.type(y, "f16")} {{

@@ -177,6 +177,12 @@ KINDS: dict[str, Kind] = {
         "a matrix for every KV head times the vectors of the heads that share it",
         ("kv_heads",),
     ),
+    "masked-attention": Kind(
+        ("batch", "heads", "kv_heads", "headsize", "length"),
+        partial(attention, masked=True),
+        "decode attention with a mask that is added to the scores, the same for all heads",
+        ("kv_heads",),
+    ),
     "red": Kind(("batch", "length"), red, "the sum of each of several vectors"),
     "va": _kind("va", 2, "arith.addf %a, %b", "the sum of two tensors"),
     "sub": _kind("sub", 2, "arith.subf %a, %b", "the difference of two tensors"),

@@ -68,7 +68,9 @@ class _Run:
                 memory = None if staging is None else self.memories[staging].reshape(-1)
                 self.machine.execute(item, memory)
             case StagingOp():
-                self.memories[item.buffer] = np.zeros(*_memory_type(item.buffer))
+                number = 0.0 if item.number is None else item.number.value.data
+                shape, dtype = _memory_type(item.buffer)
+                self.memories[item.buffer] = np.full(shape, number, dtype)
             case HoldOp():
                 self.memories[item.buffer] = arguments[item.source].copy()
             case HostCombineOp():

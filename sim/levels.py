@@ -129,8 +129,12 @@ def _softmax(evaluator: Evaluator, op: Operation, env: Environment) -> Sequence[
     taken = cast(SoftmaxOp, op)
     dtype = dtype_of(str(taken.result.type.element_type))
     partials = _logical(env[taken.partials])
+    scores = partials.astype(np.float32).sum(axis=0)
+    if taken.mask is not None and taken.mask_map is not None:
+        mask = arranged(_logical(env[taken.mask]), taken.mask_map.data, scores.shape)
+        scores += mask.astype(np.float32)
     # Scores are rounded where they gather, as everything is that moves.
-    scores = partials.astype(np.float32).sum(axis=0).astype(dtype).astype(np.float32)
+    scores = scores.astype(dtype).astype(np.float32)
     weights = softmax(scores, axis=taken.axis.value.data)
     return [_laid_out(weights.astype(dtype), taken.result)]
 

@@ -92,10 +92,11 @@ def attention_bound(
     """Attention in f64, and how far one that rounds to `unit` between its steps may be from it.
 
     The query is rounded when it is scaled, scores when they gather, weights when they are made,
-    partial sums of the context when they move and the result at its end; sums are in f32. An error
-    of at most d in the scores of a row changes its weights by a factor of at most exp(2 d).
+    partial sums of the context when they move and the result at its end; sums are in f32. Errors of
+    at most d[n] in the scores of a row change the numerator of weight n by a factor of at most
+    exp(d[n]), and their sum as its summands change, so that scores of no weight spoil none.
     """
-    query, key, value = (np.asarray(array, np.float64) for array in inputs)
+    query, key, value, *masks = (np.asarray(array, np.float64) for array in inputs)
     score, context = attention.score, attention.context
     sum_unit = unit_roundoff("f32")
 
@@ -104,13 +105,18 @@ def attention_bound(
 
     scaled = query * attention.scale
     logits = exact_contraction(score, scaled, key)
+    for mask in masks:
+        logits = logits + _broadcast_mask(attention, mask)
     logit_error = unit * np.abs(logits) + SMALLEST_STEP
     magnitude = exact_contraction(score, np.abs(scaled) + SMALLEST_STEP, np.abs(key))
     logit_error += sums(score.extent(Role.REDUCTION)) * magnitude
     axis = _length_axis(attention)
     exponentials = np.exp(logits - logits.max(axis=axis, keepdims=True))
     weights = exponentials / exponentials.sum(axis=axis, keepdims=True)
-    spread = np.expm1(2 * np.minimum(logit_error.max(axis=axis, keepdims=True), 300.0))
+    factor = np.exp(np.minimum(logit_error, 300.0))
+    least = (weights / factor).sum(axis=axis, keepdims=True)
+    most = (weights * factor).sum(axis=axis, keepdims=True)
+    spread = np.maximum(factor / least - 1, 1 - 1 / (factor * most))
     terms = context.extent(Role.REDUCTION)
     weight_error = weights * (spread + unit + terms * sum_unit + 4 * sum_unit) + SMALLEST_STEP
     exact = exact_contraction(context, weights, value)
@@ -118,6 +124,15 @@ def attention_bound(
     bound = np.minimum(exact_contraction(context, weight_error, np.abs(value)), 2 * largest)
     bound += sums(terms) * exact_contraction(context, weights, np.abs(value))
     return exact, (bound + unit * np.abs(exact) + SMALLEST_STEP) * (1 + 2 * unit)
+
+
+def _broadcast_mask(attention: Attention, mask: Doubles) -> Doubles:
+    """A mask with an axis for each dimension of scores, of one element where it has none."""
+    assert attention.mask is not None, "else there is no operand for it"
+    axes, dims = attention.mask.dims, attention.scores.dims
+    squeezed = mask.reshape([attention.dims[dim].size for dim in axes])
+    ordered = squeezed.transpose([axes.index(dim) for dim in dims if dim in axes])
+    return ordered.reshape([attention.dims[d].size if d in axes else 1 for d in dims])
 
 
 def _length_axis(attention: Attention) -> tuple[int, ...]:

@@ -129,7 +129,9 @@ class _Rule:
         heads = self._heads()
         factors, blocks = self._blocks()
         operand = self.device.registers[self.kernels.context.operand]
-        inner = balanced(blocks, operand.entries // operand.halves)
+        # One entry holds the ones by which a mask is added.
+        taken = 0 if self.kernel.mask is None else 1
+        inner = balanced(blocks, operand.entries // operand.halves - taken)
         outer = _ceil(blocks, inner)
         positions = Split(length.name, (*factors, _time(outer), _time(inner), _time(self.lanes)))
         values = self._lane_split(value, AttentionRole.VALUE)

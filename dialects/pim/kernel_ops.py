@@ -26,6 +26,7 @@ from xdsl.irdl import (
     IRDLOperation,
     irdl_op_definition,
     operand_def,
+    opt_operand_def,
     opt_prop_def,
     prop_def,
     region_def,
@@ -390,7 +391,7 @@ def plain(type_: Attribute) -> TensorType[Attribute]:
 class ScaleOp(IRDLOperation):
     """The host multiplies by a constant in f32 and rounds to the element type.
 
-    %s = pim.scale %q by 1.250000e-01 : tensor<4x64xf16>
+    %s = pim.scale %q by 1.250000e-01 : f64 : tensor<4x64xf16>
     """
 
     name = "pim.scale"
@@ -418,33 +419,49 @@ class ScaleOp(IRDLOperation):
 
 @irdl_op_definition
 class SoftmaxOp(IRDLOperation):
-    """Adds partial sums along axis 0, rounds them, and takes their softmax along another axis.
+    """Adds partial sums along axis 0 and a mask, rounds, and takes the softmax along another axis.
 
-    With places: the sums move from the accumulators to where the softmax works, added on the way.
+    With places: the sums move from the accumulators to where the softmax works, added on the way;
+    the mask is added in the accumulators before. Its map gives the mask's index of a score.
 
-    %w = pim.softmax %s along 1 : tensor<4x32x512xf32> -> tensor<32x512xf16>
+    %w = pim.softmax %s along 1 : i64 : tensor<4x32x512xf32> -> tensor<32x512xf16>
+    %v = pim.softmax %s plus %m : tensor<512xf16> by affine_map<(d0, d1) -> (d1)>
+           along 1 : i64 : tensor<4x32x512xf32> -> tensor<32x512xf16>
     """
 
     name = "pim.softmax"
 
     partials = operand_def(TensorType)
+    mask = opt_operand_def(TensorType)
     result = result_def(TensorType)
 
+    mask_map = opt_prop_def(AffineMapAttr)
     axis = prop_def(IntegerAttr[IntegerType])
     """Of the result."""
 
     traits = traits_def(Pure())
 
-    assembly_format = "$partials `along` $axis attr-dict `:` type($partials) `->` type($result)"
+    assembly_format = (
+        "$partials (`plus` $mask^ `:` type($mask) `by` $mask_map)? `along` $axis attr-dict"
+        " `:` type($partials) `->` type($result)"
+    )
 
-    def __init__(self, partials: SSAValue, axis: int, result_type: Attribute) -> None:
+    def __init__(
+        self,
+        partials: SSAValue,
+        axis: int,
+        result_type: Attribute,
+        mask: SSAValue | None = None,
+        mask_map: AffineMapAttr | None = None,
+    ) -> None:
         super().__init__(
-            operands=[partials],
+            operands=[partials, mask],
             result_types=[result_type],
-            properties={"axis": IntegerAttr(axis, i64)},
+            properties={"axis": IntegerAttr(axis, i64), "mask_map": mask_map},
         )
 
     def verify_(self) -> None:
+        self._verify_mask()
         partials = cast(TensorType[Attribute], self.partials.type).get_shape()
         result = self.result.type.get_shape()
         if partials[1:] != result:
@@ -453,3 +470,20 @@ class SoftmaxOp(IRDLOperation):
             )
         if not 0 <= self.axis.value.data < len(result):
             raise VerifyException(f"axis {self.axis.value.data} of {len(result)}")
+
+    def _verify_mask(self) -> None:
+        if (self.mask is None) is not (self.mask_map is None):
+            raise VerifyException("a mask and its map go together")
+        if self.mask is None or self.mask_map is None:
+            return
+        result = self.result.type.get_shape()
+        found = cast(TensorType[Attribute], self.mask.type).get_shape()
+        try:
+            access = access_of(self.mask_map.data, len(result))
+        except ValueError as error:
+            raise VerifyException(str(error)) from error
+        expected = tuple(1 if dim is None else result[dim] for dim in access.axes)
+        if found != expected:
+            raise VerifyException(
+                f"mask has shape {list(found)}, but its map gives {list(expected)}"
+            )

@@ -16,6 +16,7 @@ from xdsl.dialects.builtin import (
     MemRefType,
     StringAttr,
     TensorType,
+    f64,
     i64,
 )
 from xdsl.ir import Attribute, Block, Region, SSAValue
@@ -87,21 +88,29 @@ class ProgramOp(IRDLOperation):
 
 @irdl_op_definition
 class StagingOp(IRDLOperation):
-    """Host memory through which data pass on their way to or from the device; nothing in it yet.
+    """Host memory through which data pass on their way to or from the device.
 
-    %s = pim.staging : memref<1x64xf16>
+    Nothing is in it yet, or one number everywhere.
+
+        %s = pim.staging : memref<1x64xf16>
+        %o = pim.staging of 1.000000e+00 : f64 : memref<16xf16>
     """
 
     name = "pim.staging"
 
     buffer = result_def(MemRefType)
 
+    number = opt_prop_def(FloatAttr)
+
     traits = traits_def(MemoryWriteEffect())
 
-    assembly_format = "attr-dict `:` type($buffer)"
+    assembly_format = "(`of` $number^)? attr-dict `:` type($buffer)"
 
-    def __init__(self, type_: Attribute) -> None:
-        super().__init__(result_types=[type_])
+    def __init__(self, type_: Attribute, number: float | None = None) -> None:
+        super().__init__(
+            result_types=[type_],
+            properties={"number": None if number is None else FloatAttr(number, f64)},
+        )
 
 
 @irdl_op_definition
@@ -368,7 +377,7 @@ class HostCombineOp(IRDLOperation):
 class HostScaleOp(IRDLOperation):
     """The host multiplies what host memory holds by a constant, in f32, and rounds it again.
 
-    pim.host_scale %q by 1.250000e-01 : memref<4x64xf16>
+    pim.host_scale %q by 1.250000e-01 : f64 : memref<4x64xf16>
     """
 
     name = "pim.host_scale"

@@ -3,21 +3,35 @@
 from functools import lru_cache
 from typing import cast
 
+from xdsl.dialects.builtin import AffineMapAttr
+
 from pim_opt.cost.attention_mapping import AttentionMapping, attention_mapping
 from pim_opt.devices import load_device
 from pim_opt.dialects.attention import Attention
 from pim_opt.dialects.diagnostics import DiagnosticError
+from pim_opt.dialects.iteration import Access
 from pim_opt.dialects.pim import KernelOp
+from pim_opt.dialects.pim.kernel_ops import access_map
 from pim_opt.dialects.schedule import AnySchedule, ScheduleError
 from pim_opt.passes.kernel_access import lanes_of
 
-QUERY, KEY, VALUE = 0, 1, 2
-"""Operand numbers."""
+QUERY, KEY, VALUE, MASK = range(4)
+"""Operand numbers; there may be no mask."""
 
 
 def attention_of(kernel: KernelOp) -> Attention:
     """The mathematics of a kernel of class "attention"."""
     return cast(Attention, kernel.computation)
+
+
+def mask_map_of(kernel: KernelOp) -> AffineMapAttr | None:
+    """The index of the mask of a score, if there is a mask."""
+    attention = attention_of(kernel)
+    if attention.mask is None:
+        return None
+    number = {dim: axis for axis, dim in enumerate(attention.scores.dims)}
+    axes = tuple(None if dim is None else number[dim] for dim in attention.mask.axes)
+    return access_map(Access(axes), len(number))
 
 
 def attention_mapping_of(kernel: KernelOp) -> AttentionMapping:

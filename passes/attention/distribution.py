@@ -15,10 +15,12 @@ from pim_opt.dialects.pim import (
 )
 from pim_opt.passes.attention.binding import (
     KEY,
+    MASK,
     QUERY,
     VALUE,
     attention_mapping_of,
     attention_of,
+    mask_map_of,
 )
 from pim_opt.passes.contraction_body import product_sum
 from pim_opt.passes.kernel_access import element_of
@@ -38,8 +40,9 @@ def distribute(kernel: KernelOp) -> None:
         scores = _share(score, query, body.args[KEY], element, 0)
         # 2. Scores become weights where they gather.
         axis = attention.scores.axes.index(mapping.length_dim)
-        shape = attention.shape(attention.scores)
-        weights = SoftmaxOp(scores, axis, TensorType(element, shape)).result
+        type_ = TensorType(element, attention.shape(attention.scores))
+        masks = list(body.args[MASK:])
+        weights = SoftmaxOp(scores, axis, type_, *masks, mask_map=mask_map_of(kernel)).result
         # 3. The context's partial sums come back.
         shares = _share(context, weights, body.args[VALUE], element, 1)
         YieldOp(CombineOp(shares, kernel.outputs[0].type))

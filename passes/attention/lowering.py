@@ -3,13 +3,16 @@
 from functools import cached_property
 from typing import cast
 
+from xdsl.dialects.builtin import MemRefType
+
 from pim_opt.cost.attention_mapping import AttentionMapping
 from pim_opt.dialects.layout import PlacementAttr, layout_of
-from pim_opt.dialects.pim import DistributeOp, KernelOp, SoftmaxOp
+from pim_opt.dialects.pim import DistributeOp, KernelOp, SoftmaxOp, StagingOp
 from pim_opt.passes.attention.binding import attention_mapping_of
+from pim_opt.passes.attention.mask_section import MaskSection
 from pim_opt.passes.attention.section import AttentionSection
 from pim_opt.passes.compute_section import ComputeSection
-from pim_opt.passes.kernel_access import MATRIX, VECTOR, shape_of
+from pim_opt.passes.kernel_access import MATRIX, VECTOR, element_of, shape_of
 from pim_opt.passes.kernel_lowering import Lowering, lower_kernel
 
 
@@ -36,20 +39,34 @@ class _AttentionLowering(Lowering):
         keys, values = (
             cast(PlacementAttr, layout_of(product.inputs[MATRIX])).data for product in (score, op)
         )
-        nest = self.mapping.score
+        nest, mask = self.mapping.score, self._mask_section()
         with self.builder.spmd(nest.used(nest.group_target)) as group:
             AttentionSection(
                 self.mapping,
                 ComputeSection(nest, keys, query, memory, score_shape),
                 ComputeSection(self.mapping.context, values, memory, memory, shape),
+                mask,
                 self.builder,
                 group,
             ).emit()
         self.builder.barrier()
 
     def _product_of_scores(self, op: DistributeOp) -> DistributeOp:
-        softmax = next(o for o in self.kernel.body.block.ops if isinstance(o, SoftmaxOp))
-        return cast(DistributeOp, softmax.partials.owner)
+        return cast(DistributeOp, self._softmax.partials.owner)
+
+    @property
+    def _softmax(self) -> SoftmaxOp:
+        return next(o for o in self.kernel.body.block.ops if isinstance(o, SoftmaxOp))
+
+    def _mask_section(self) -> MaskSection | None:
+        """The mask where it lies, and ones in the host's memory; nothing if there is no mask."""
+        mask, mapping = self._softmax.mask, self.mapping.mask
+        if mask is None or mapping is None:
+            return None
+        ones = StagingOp(MemRefType(element_of(self.kernel.outputs[0]), (mapping.lanes,)), 1.0)
+        self.builder.add(ones)
+        row = cast(PlacementAttr, layout_of(mask)).data.row
+        return MaskSection(mapping, row, ones.buffer)
 
 
 def lower(kernel: KernelOp) -> None:

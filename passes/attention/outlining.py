@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from xdsl.builder import ImplicitBuilder
-from xdsl.dialects.builtin import AnyFloat, TensorType
+from xdsl.dialects.builtin import AnyFloat, TensorType, f32
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Block, Region, SSAValue
 
@@ -13,7 +13,8 @@ from pim_opt.dialects.attention import Attention
 from pim_opt.dialects.iteration import AttentionRole
 from pim_opt.dialects.pim import KernelOp, YieldOp
 from pim_opt.passes.attention.binding import KEY, VALUE
-from pim_opt.passes.attention_body import attention_body
+from pim_opt.passes.attention_body import attention_body, centred, zero_where_masked
+from pim_opt.passes.attention_parts import Stage
 from pim_opt.passes.contraction_body import cast_elements
 from pim_opt.passes.kernel_access import element_of, shape_of
 from pim_opt.passes.kernel_types import KernelTypes, choose_types
@@ -26,8 +27,9 @@ def reason_against(found: FusedAttention, device: Device) -> str | None:
     """Why a device cannot run it; None if it can."""
     if device.kernels.attention is None:
         return f'device "{device.name}" has no attention commands'
-    if found.mask is not None:
-        return f'the softmax unit of device "{device.name}" adds no mask'
+    reason = _reason_against_mask(found)
+    if reason is not None:
+        return reason
     rows = 2 * found.attention.extent(AttentionRole.GROUP)
     length = found.attention.extent(AttentionRole.LENGTH)
     buffer = device.registers[device.kernels.attention.buffer]
@@ -37,6 +39,21 @@ def reason_against(found: FusedAttention, device: Device) -> str | None:
             f' buffer of device "{device.name}" holds'
         )
     return None
+
+
+def _reason_against_mask(found: FusedAttention) -> str | None:
+    attention = found.attention
+    if attention.mask is None:
+        return None
+    if not set(attention.with_role(AttentionRole.LENGTH)) <= set(attention.mask.dims):
+        return "its mask is the same at all positions"
+    if found.guarded and _rounds_scores(found):
+        return "what it says of rows that are masked as a whole depends on how their scores round"
+    return None
+
+
+def _rounds_scores(found: FusedAttention) -> bool:
+    return any(rounding.stage is Stage.SCORE for rounding in found.roundings)
 
 
 def find_attention(op: linalg.GenericOp, request: Request) -> Offer | Refusal | None:
@@ -63,13 +80,27 @@ def _offer(found: FusedAttention, types: KernelTypes, request: Request) -> Offer
     def build(label: str) -> SSAValue:
         inputs = [
             cast_elements(reshaped(value, attention.shape(access)), types.unit)
-            for value, access in zip(values, attention.inputs, strict=True)
+            for value, access in zip(values, attention.inputs, strict=False)
         ]
+        mask = None
+        if found.mask is not None and attention.mask is not None:
+            mask = reshaped(found.mask, attention.shape(attention.mask))
+            inputs.append(_added(found, attention, mask, types.unit))
         kernel = _kernel(label, found, attention, inputs, types.unit, request, resident)
-        result = reshaped(kernel.outputs[0], shape_of(found.result))
-        return cast_elements(result, types.outside)
+        result = kernel.outputs[0]
+        if mask is not None and found.guarded:
+            result = zero_where_masked(attention, result, mask)
+        return cast_elements(reshaped(result, shape_of(found.result)), types.outside)
 
     return Offer("attention", found.result, found.ops, types, build)
+
+
+def _added(found: FusedAttention, attention: Attention, mask: SSAValue, unit: AnyFloat) -> SSAValue:
+    """What is added to scores: the mask itself, where the source rounds their sum as units do."""
+    scores = next((r.element for r in found.roundings if r.stage is Stage.SCORE), f32)
+    if scores == unit == element_of(mask):
+        return mask
+    return centred(attention, mask, unit, scores)
 
 
 def _kernel(
@@ -83,7 +114,9 @@ def _kernel(
 ) -> KernelOp:
     block = Block(arg_types=[value.type for value in inputs])
     with ImplicitBuilder(block):
-        YieldOp(attention_body(attention, block.args, found.scale, found.guarded, unit))
+        # What a guard says of masked rows stands behind the kernel.
+        guarded = found.guarded and found.mask is None
+        YieldOp(attention_body(attention, block.args, found.scale, guarded, unit))
     result = TensorType(unit, attention.shape(attention.result))
     rounded = [r.element for r in found.roundings]
     narrowest = min(rounded, key=lambda element: element.bitwidth, default=None)
@@ -96,6 +129,11 @@ def _kernel(
         resident,
         request.origin,
         Region(block),
-        narrowed=any(element_of(v) != unit for v in (found.query, found.key, found.value)),
+        narrowed=any(element_of(v) != unit for v in _sources(found)),
         source_accumulator=narrowest,
     )
+
+
+def _sources(found: FusedAttention) -> list[SSAValue]:
+    masks = [] if found.mask is None else [found.mask]
+    return [found.query, found.key, found.value, *masks]

@@ -24,10 +24,12 @@ from pim_opt.dialects.pim import (
 from pim_opt.dialects.pim.kernel_ops import plain
 from pim_opt.passes.attention.binding import (
     KEY,
+    MASK,
     QUERY,
     VALUE,
     attention_mapping_of,
     attention_of,
+    mask_map_of,
 )
 from pim_opt.passes.bank_rows import BankRows
 
@@ -57,15 +59,17 @@ class _Placing:
             query = self._at_host(body.args[QUERY])
             vector = self._require(query, PlacementAttr(mapping.score.vector_placement))
             keys = self._matrix(body.args[KEY], mapping.score, KEY)
+            values = self._matrix(body.args[VALUE], mapping.context, VALUE)
+            # 2. A mask comes to the cores of the scores that it is added to.
+            masks = [self._mask(argument) for argument in body.args[MASK:]]
+            # 3. Scores gather in the buffer of the group, and weights go from there to the cores.
             scores = self._share(first, vector, keys, mapping.score)
-            # 2. Scores gather in the buffer of the group, and weights go from there to the cores.
             buffer = PlacementAttr(mapping.score_placement)
             axis = attention_of(kernel).scores.axes.index(mapping.length_dim)
             type_ = with_layout(plain(self._softmax().result.type), buffer)
-            weights = SoftmaxOp(scores, axis, type_).result
+            weights = SoftmaxOp(scores, axis, type_, *masks, mask_map=mask_map_of(kernel)).result
             vector = self._require(weights, PlacementAttr(mapping.context.vector_placement))
-            values = self._matrix(body.args[VALUE], mapping.context, VALUE)
-            # 3. The context comes to the host, which combines it, and ends in DRAM.
+            # 4. The context comes to the host, which combines it, and ends in DRAM.
             shares = self._share(second, vector, values, mapping.context)
             result_type = with_layout(plain(kernel.outputs[0].type), HostAttr())
             combined = CombineOp(self._require(shares, HostAttr()), result_type).result
@@ -114,6 +118,14 @@ class _Placing:
         row = self.rows.take(stage.matrix_rows)
         start = BindOp(argument, self._start(number, argument)).result
         return self._require(start, PlacementAttr(stage.matrix_placement(row)))
+
+    def _mask(self, argument: SSAValue) -> SSAValue:
+        """The mask in rows of its own, where the cores read it."""
+        mask = self.mapping.mask
+        assert mask is not None, "the kernel has an operand for it"
+        row = self.rows.take(mask.rows)
+        start = BindOp(argument, self._start(MASK, argument)).result
+        return self._require(start, PlacementAttr(mask.placement(row)))
 
     def _share(
         self, distribution: DistributeOp, vector: SSAValue, matrix: SSAValue, stage: Mapping

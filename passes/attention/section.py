@@ -17,6 +17,7 @@ from xdsl.ir.affine import AffineExpr
 
 from pim_opt.cost.attention_mapping import AttentionMapping
 from pim_opt.cost.mapping import Mapping
+from pim_opt.passes.attention.mask_section import MaskSection
 from pim_opt.passes.column_transfers import Transfer
 from pim_opt.passes.compute_section import ComputeSection, flat_index, split_index
 from pim_opt.passes.program_builder import ZERO, ProgramBuilder, constant, total
@@ -155,10 +156,12 @@ class AttentionSection:
         mapping: AttentionMapping,
         score: ComputeSection,
         context: ComputeSection,
+        mask: MaskSection | None,
         builder: ProgramBuilder,
         group: AffineExpr,
     ) -> None:
         self._mapping, self._score, self._context = mapping, score, context
+        self._mask = mask
         self._builder, self._group = builder, group
 
     def emit(self) -> None:
@@ -166,6 +169,8 @@ class AttentionSection:
         mapping = self._mapping
         heads, scores = mapping.heads, mapping.chunks(mapping.score)
         per_head, second = scores + mapping.chunks(mapping.context), constant(scores)
+        if self._mask is not None:
+            self._mask.load_ones(self._builder, self._group)
         self._emit_now(self._query(ZERO, ZERO, ZERO))
         if heads == 1:
             self._scores(ZERO, ZERO, [])
@@ -372,6 +377,8 @@ class AttentionSection:
 
         def inside(counters: list[AffineExpr]) -> None:
             depth = len(counters)
+            if depth == mapping.move_depth and section is self._score:
+                self._add_mask(counters)
             if depth == len(mapping.loops):
                 with builder.when(section.bounds(group, counters)):
                     section.multiply(builder, counters, half(counters))
@@ -388,3 +395,11 @@ class AttentionSection:
                 builder.barrier()
 
         inside(split_index(self._mapping.head_loops, head))
+
+    def _add_mask(self, counters: Sequence[AffineExpr]) -> None:
+        """Begin the sums of an entry of scores with their mask, if there is one."""
+        if self._mask is None:
+            return
+        with self._builder.when(self._score.bounds(self._group, counters)):
+            self._mask.add(self._builder, counters)
+        self._builder.barrier()

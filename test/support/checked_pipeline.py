@@ -18,6 +18,8 @@ def compile_checked(
     device: str,
     inputs: str,
     choose: Callable[[ModuleOp], str] | None = None,
+    *,
+    narrow_to: str | None = None,
 ) -> tuple[ModuleOp, Context]:
     """A module compiled under the semantics check.
 
@@ -26,12 +28,15 @@ def compile_checked(
         device: what to compile for.
         inputs: where streamed operands start, "dram" or "host".
         choose: the schedule of the outlined module's kernels; by default their hand mapping.
+        narrow_to: what f32 operands may be rounded to.
     """
     context = make_context()
     module = parse_module(text, "<text>", context)
     checker = SemanticsChecker()
     checker.check(module, "input")
     options = {"device": OptionSpec(device, 0), "inputs": OptionSpec(inputs, 0)}
+    if narrow_to is not None:
+        options["narrow_to"] = OptionSpec(narrow_to, 0)
     for spec in expand([PassSpec("pim-compile", options, 0)], ""):
         pass_ = make_pass(spec, "")
         if isinstance(pass_, PimSetSchedulePass) and choose is not None:

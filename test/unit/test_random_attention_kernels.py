@@ -2,20 +2,16 @@
 
 from functools import partial
 
+from attention_kernels import check_order, schedule_of
 from checked_pipeline import compile_checked
 from hypothesis import event, example, given, settings
 from hypothesis import strategies as st
-from xdsl.dialects.builtin import ModuleOp
 
 from pim_opt.cost.attention_mapping import AttentionMapping
 from pim_opt.devices import device_names, load_device
-from pim_opt.dialects.pim import ProgramOp
 from pim_opt.kinds import kernel_text
-from pim_opt.passes.attention.binding import attention_mapping_of, attention_of
-from pim_opt.passes.kernel_access import device_of, kernels, lanes_of
-from pim_opt.sim.issue_order import broken_order
-from pim_opt.sim.timing import simulate_program
-from pim_opt.tune.attention_tuner import mappings
+from pim_opt.passes.attention.binding import attention_mapping_of
+from pim_opt.passes.kernel_access import kernels
 
 DEVICES = [name for name in device_names() if load_device(name).kernels.attention is not None]
 
@@ -35,13 +31,6 @@ def shapes(draw: st.DrawFn) -> Shape:
     return batch, kv_heads * ratio, kv_heads, size, draw(st.integers(1, most))
 
 
-def schedule_of(module: ModuleOp, seed: int) -> str:
-    """One of the schedules that the tuner looks at, for the module's only kernel."""
-    (kernel,) = kernels(module)
-    found = list(mappings(attention_of(kernel), device_of(kernel), lanes_of(kernel)))
-    return str(found[seed % len(found)].schedule)
-
-
 @settings(max_examples=40)
 @given(
     device=st.sampled_from(["attacc", "attacc-ref"]),
@@ -59,16 +48,6 @@ def test_every_level_computes_the_same(device: str, shape: Shape, inputs: str, s
     (kernel,) = kernels(module)
     note_kind(attention_mapping_of(kernel))
     check_order(module)
-
-
-def check_order(module: ModuleOp) -> None:
-    """Check that the device's controller keeps what depends on each other in order."""
-    (kernel,) = kernels(module)
-    device = device_of(kernel)
-    (program,) = [op for op in kernel.body.walk() if isinstance(op, ProgramOp)]
-    log = simulate_program(program, device, log=True).log
-    assert log is not None
-    assert broken_order(program, log, device) is None
 
 
 def note_kind(mapping: AttentionMapping) -> None:

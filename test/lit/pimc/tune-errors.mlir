@@ -11,7 +11,7 @@
 // RUN: not pimc tune-db show %t.none 2>&1 | filecheck %s --check-prefix=DB
 // RUN: not pimc tune gemv --shape 1,1,64,64 --schedule baseline --no-records --trace %S 2>&1 | filecheck %s --check-prefix=TRACE
 
-// KIND: error: unknown kind 'gemmm'; known are attention, gemm, gemv, gqa, red
+// KIND: error: unknown kind 'gemmm'; known are attention, gemm, gemv, gqa, masked-attention, red
 // SHAPELESS: error: kernel kind 'gemv' needs a shape: --shape batch,heads,k,n
 // SIZES: error: shape 1,2,3 has 3 sizes; gemv takes batch,heads,k,n
 // ZERO: error: n is 0; expected at least 1

@@ -345,6 +345,48 @@ func.func @combine(%a: tensor<4x2x64xf32>) {
 
 // -----
 
+func.func @softmax_partials(%s: tensor<4x2x64xf32>) {
+  // expected-error@+1 {{'pim.softmax' op partials [4, 2, 64] without their first axis are not [64]}}
+  %w = pim.softmax %s along 0 : i64 : tensor<4x2x64xf32> -> tensor<64xf16>
+  func.return
+}
+
+// -----
+
+func.func @softmax_axis(%s: tensor<4x2x64xf32>) {
+  // expected-error@+1 {{'pim.softmax' op axis 2 of 2}}
+  %w = pim.softmax %s along 2 : i64 : tensor<4x2x64xf32> -> tensor<2x64xf16>
+  func.return
+}
+
+// -----
+
+func.func @mask_without_map(%s: tensor<4x2x64xf32>, %m: tensor<64xf16>) {
+  // expected-error@+1 {{'pim.softmax' op a mask and its map go together}}
+  %w = "pim.softmax"(%s, %m) <{axis = 1 : i64}> : (tensor<4x2x64xf32>, tensor<64xf16>) -> tensor<2x64xf16>
+  func.return
+}
+
+// -----
+
+func.func @mask_shape(%s: tensor<4x2x64xf32>, %m: tensor<2xf16>) {
+  // expected-error@+1 {{'pim.softmax' op mask has shape [2], but its map gives [64]}}
+  %w = pim.softmax %s plus %m : tensor<2xf16> by affine_map<(d0, d1) -> (d1)> along 1 : i64
+      : tensor<4x2x64xf32> -> tensor<2x64xf16>
+  func.return
+}
+
+// -----
+
+func.func @mask_map(%s: tensor<4x2x64xf32>, %m: tensor<64xf16>) {
+  // expected-error@+1 {{'pim.softmax' op indexing map result}}
+  %w = pim.softmax %s plus %m : tensor<64xf16> by affine_map<(d0, d1) -> (d0 + d1)> along 1 : i64
+      : tensor<4x2x64xf32> -> tensor<2x64xf16>
+  func.return
+}
+
+// -----
+
 func.func @program_arguments(%x: tensor<4xf16>) {
   // expected-error@+1 {{'pim.program' op region arguments and inputs differ in type}}
   %y = pim.program ins(%x : tensor<4xf16>) {

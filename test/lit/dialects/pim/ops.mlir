@@ -46,6 +46,17 @@ func.func @scheduled_kernel(%x: tensor<4x16xf16>, %w: tensor<4x8x16xf16>) -> ten
   func.return %y : tensor<4x8xf16>
 }
 
+// Scores become weights, with a mask and without.
+// CHECK-LABEL: func.func @softmax
+func.func @softmax(%s: tensor<4x2x64xf32>, %m: tensor<64xf16>) {
+  // CHECK: pim.softmax %s along 1 : i64 : tensor<4x2x64xf32> -> tensor<2x64xf16>
+  %w = pim.softmax %s along 1 : i64 : tensor<4x2x64xf32> -> tensor<2x64xf16>
+  // CHECK: pim.softmax %s plus %m : tensor<64xf16> by affine_map<(d0, d1) -> (d1)> along 1 : i64 : tensor<4x2x64xf32> -> tensor<2x64xf16>
+  %v = pim.softmax %s plus %m : tensor<64xf16> by affine_map<(d0, d1) -> (d1)> along 1 : i64
+      : tensor<4x2x64xf32> -> tensor<2x64xf16>
+  func.return
+}
+
 // The default ways to travel, host and one buffer, are written or left out alike.
 // CHECK-LABEL: func.func @schedules
 // CHECK-SAME: a = #pim.schedule<"n: time 8; order n; x: direct; y: host">
@@ -74,6 +85,8 @@ func.func @program(%x: !held, %w: !placed) -> !placed {
     %p = pim.staging : memref<2x64xf16>
     // CHECK-NEXT: %s = pim.staging : memref<64xf16>
     %s = pim.staging : memref<64xf16>
+    // CHECK-NEXT: %o = pim.staging of 1.000000e+00 : f64 : memref<16xf16>
+    %o = pim.staging of 1.000000e+00 : f64 : memref<16xf16>
     // CHECK-NEXT: pim.spmd 4 {
     // GENERIC: "pim.spmd"() <{count = 4 : i64}> ({
     pim.spmd 4 {
