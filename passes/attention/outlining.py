@@ -8,11 +8,10 @@ from xdsl.dialects.builtin import AnyFloat, TensorType, f32
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Block, Region, SSAValue
 
-from pim_opt.devices import Device
 from pim_opt.dialects.attention import Attention
-from pim_opt.dialects.iteration import AttentionRole
 from pim_opt.dialects.pim import KernelOp, YieldOp
 from pim_opt.passes.attention.binding import KEY, VALUE
+from pim_opt.passes.attention.reasons import reason_against, reason_against_schedules
 from pim_opt.passes.attention_body import attention_body, centred, zero_where_masked
 from pim_opt.passes.attention_parts import Stage
 from pim_opt.passes.contraction_body import cast_elements
@@ -21,39 +20,6 @@ from pim_opt.passes.kernel_types import KernelTypes, choose_types
 from pim_opt.passes.offering import Offer, Refusal, Request, is_argument
 from pim_opt.passes.recognise_attention import FusedAttention, recognise_attention
 from pim_opt.passes.reshapes import reshaped
-
-
-def reason_against(found: FusedAttention, device: Device) -> str | None:
-    """Why a device cannot run it; None if it can."""
-    if device.kernels.attention is None:
-        return f'device "{device.name}" has no attention commands'
-    reason = _reason_against_mask(found)
-    if reason is not None:
-        return reason
-    rows = 2 * found.attention.extent(AttentionRole.GROUP)
-    length = found.attention.extent(AttentionRole.LENGTH)
-    buffer = device.registers[device.kernels.attention.buffer]
-    if rows * -(-length // buffer.lanes) >= buffer.entries:
-        return (
-            f"{rows} rows of {length} scores, of two heads at once, are more than what the softmax"
-            f' buffer of device "{device.name}" holds'
-        )
-    return None
-
-
-def _reason_against_mask(found: FusedAttention) -> str | None:
-    attention = found.attention
-    if attention.mask is None:
-        return None
-    if not set(attention.with_role(AttentionRole.LENGTH)) <= set(attention.mask.dims):
-        return "its mask is the same at all positions"
-    if found.guarded and _rounds_scores(found):
-        return "what it says of rows that are masked as a whole depends on how their scores round"
-    return None
-
-
-def _rounds_scores(found: FusedAttention) -> bool:
-    return any(rounding.stage is Stage.SCORE for rounding in found.roundings)
 
 
 def find_attention(op: linalg.GenericOp, request: Request) -> Offer | Refusal | None:
@@ -67,6 +33,9 @@ def find_attention(op: linalg.GenericOp, request: Request) -> Offer | Refusal | 
         inputs = (found.query, found.key, found.value)
         reason = reason_against(found, device)
         types = reason or choose_types(inputs, found.result, device, request.narrow_to)
+        if isinstance(types, KernelTypes):
+            lanes = device.column_elements(str(types.unit))
+            types = reason_against_schedules(found.attention, device, lanes) or types
         if isinstance(types, KernelTypes):
             return _offer(found, types, request)
     return Refusal("attention is not offloaded as one kernel", types)
