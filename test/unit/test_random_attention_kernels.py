@@ -42,6 +42,7 @@ def shapes(draw: st.DrawFn) -> Shape:
 @example(device="attacc-ref-unlimited", shape=(3, 12, 6, 33, 50), inputs="dram", seed=100)
 @example(device="attacc", shape=(1, 33, 33, 20, 600), inputs="dram", seed=7)
 @example(device="attacc-ref", shape=(1, 18, 18, 20, 50), inputs="host", seed=70)
+@example(device="attacc-ref", shape=(4, 6, 6, 8, 48), inputs="dram", seed=0)
 def test_every_level_computes_the_same(device: str, shape: Shape, inputs: str, seed: int) -> None:
     text = kernel_text("attention", shape)
     module, _ = compile_checked(text, device, inputs, partial(schedule_of, seed=seed))
