@@ -6,7 +6,7 @@ of a group go through them one after the other, the scores of a head before the 
 before it. Raises ScheduleError wherever the schedule asks for what the device cannot do.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
 
@@ -101,6 +101,23 @@ class AttentionMapping:
         self._check_cores()
         self._check_buffer()
         self._check_ones()
+
+    def at_length(self, length: int) -> "AttentionMapping":
+        """The same schedule with fewer positions: keys and values stay where they lie.
+
+        Placements follow from the schedule alone, so that what fills a cache grows into its place;
+        loops over positions end at the length.
+
+        Raises:
+            ScheduleError: no position, or more than the schedule was made for.
+        """
+        dim = self.kernel.dims[self.length_dim]
+        if not 1 <= length <= dim.size:
+            raise ScheduleError(f"length {length}; '{dim.name}' has 1 to {dim.size} positions")
+        dims = list(self.kernel.dims)
+        dims[self.length_dim] = replace(dim, size=length)
+        kernel = replace(self.kernel, dims=tuple(dims))
+        return attention_mapping(kernel, self.schedule, self.device, self.column_elements)
 
     @property
     def device(self) -> Device:

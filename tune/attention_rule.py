@@ -114,7 +114,7 @@ class _Rule:
         level = self._sum_level(AttentionRole.KEY, self.kernels.score.move)
         heads = self._heads()
         factors, blocks = self._blocks()
-        positions = Split(length.name, (*factors, _time(blocks), _time(self.lanes)))
+        positions = Split(length.name, (_time(blocks), *factors, _time(self.lanes)))
         keys = self._lane_split(key, AttentionRole.KEY)
         names = [split.dim for split in heads]
         order = [*names, length.name, length.name, key.name]
@@ -133,7 +133,7 @@ class _Rule:
         taken = 0 if self.kernel.mask is None else 1
         inner = balanced(blocks, operand.entries // operand.halves - taken)
         outer = _ceil(blocks, inner)
-        positions = Split(length.name, (*factors, _time(outer), _time(inner), _time(self.lanes)))
+        positions = Split(length.name, (_time(outer), _time(inner), *factors, _time(self.lanes)))
         values = self._lane_split(value, AttentionRole.VALUE)
         names = [split.dim for split in heads]
         n, e = length.name, value.name

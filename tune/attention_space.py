@@ -2,8 +2,9 @@
 
 Keys lie over one level at most, over which scores are summed as they move, and positions over the
 others; values lie over some of the levels that positions leave. Positions go in blocks of an entry
-of the buffer between the two products, and weights in chunks of as many blocks as half an operand
-buffer holds, or fewer.
+of the buffer between the two products, one to every core before any has a second, so that few
+positions take little time under the schedule for many. Weights go in chunks of as many blocks as
+half an operand buffer holds, or fewer.
 """
 
 from collections.abc import Iterator
@@ -79,7 +80,7 @@ class AttentionSpace:
             splits = (
                 *heads,
                 *self._groups,
-                Split(length.name, (*positions, _time(blocks), _time(self._lanes))),
+                Split(length.name, (_time(blocks), *positions, _time(self._lanes))),
                 Split(key.name, (*keys, _time(columns), Factor((LANE,), self._lanes))),
             )
             inner = [length.name, key.name]
@@ -107,8 +108,8 @@ class AttentionSpace:
                 positions, blocks = self._spread(others, left)
                 e = Split(value.name, (*values, _time(columns), Factor((LANE,), self._lanes)))
                 for outer, inner in self._chunks(blocks):
-                    times = (_time(outer), _time(inner), _time(self._lanes))
-                    n = Split(length.name, (*positions, *whole, *times))
+                    times = (_time(outer), _time(inner))
+                    n = Split(length.name, (*times, *positions, *whole, _time(self._lanes)))
                     splits = (*heads, *self._groups, n, e)
                     for order, marks in self._orders(heads, length.name, value.name, outer):
                         for travel in mode.load:
