@@ -56,6 +56,14 @@ class ComputedMaskError(NotTakenError):
         self.mask = mask
 
 
+class HiddenScoreError(NotTakenError):
+    """A selection puts minus infinity in the place of scores, where its condition is `when`."""
+
+    def __init__(self, selection: Scalar, when: bool) -> None:
+        super().__init__("its scores are selected, and not added to a mask")
+        self.selection, self.when = selection, when
+
+
 @dataclass(frozen=True)
 class Softmax:
     """exp(score - maximum) / sum of these."""
@@ -222,6 +230,8 @@ def match_score(walk: ElementWalk, node: Node) -> Score:
         if factor is not None:
             node, number = factor
             scale *= number
+        elif is_made_by(node, arith.SelectOp) and (when := _hides_score(walk, node)) is not None:
+            raise HiddenScoreError(node, when)
         elif not is_made_by(node, arith.AddfOp):
             raise NotTakenError(f"{_describe(node)} stands between its scores and the softmax")
         elif mask is not None:
@@ -235,6 +245,15 @@ def match_score(walk: ElementWalk, node: Node) -> Score:
     if product.reduction.initial != 0:
         raise NotTakenError("its scores add to a value that is not zero")
     return Score(product, scale, mask)
+
+
+def _hides_score(walk: ElementWalk, selection: Scalar) -> bool | None:
+    """The condition under which a selection is minus infinity in the place of a score."""
+    _, *branches = walk.operands(selection)
+    hidden = [walk.constant(branch) == -inf for branch in branches]
+    if hidden[0] == hidden[1] or not leads_to_product(walk, branches[hidden.index(False)]):
+        return None
+    return hidden[0]
 
 
 def _describe(node: Node) -> str:

@@ -29,7 +29,7 @@ from xdsl.pattern_rewriter import (
 
 from pim_opt.dialects.compat.linalg import GenericOp
 from pim_opt.passes.split_generic import inputs_behind, split_off
-from pim_opt.passes.split_mask import SplitMask
+from pim_opt.passes.split_mask import AddSelectedMask, SplitMask
 
 PARALLEL = IteratorTypeAttr(IteratorType.PARALLEL)
 
@@ -233,7 +233,7 @@ class LinalgNormalizePass(ModulePass):
     1. Named structured ops and linalg.reduce become generics.
     2. Transposes fold into the indexing maps of their readers, across collapse_shape too.
     3. Factors that a contraction's body computes move to generics of their own before it, and so
-       do masks of attention that are computed where they are added to the scores.
+       do masks of attention that are computed where they are added to the scores, or select them.
     """
 
     name = "linalg-normalize"
@@ -245,6 +245,7 @@ class LinalgNormalizePass(ModulePass):
             CollapseBeforeTranspose(),
             FoldTranspose(),
             SplitFactor(),
+            AddSelectedMask(),
             SplitMask(),
             RemoveUnused(),
         ]

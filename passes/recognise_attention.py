@@ -12,6 +12,7 @@ from pim_opt.dialects.attention import Attention
 from pim_opt.dialects.loop_digits import Digits, LoopSpace
 from pim_opt.passes.attention_parts import (
     ComputedMaskError,
+    HiddenScoreError,
     NotTakenError,
     Operand,
     Score,
@@ -83,14 +84,27 @@ def recognise_attention(op: linalg.GenericOp) -> FusedAttention | str | None:
 
 def computed_mask(op: linalg.GenericOp) -> Scalar | None:
     """The mask of attention that ends in `op`, where it is no tensor but a scalar in a body."""
+    error = _refusal(op)
+    return error.mask if isinstance(error, ComputedMaskError) else None
+
+
+def selected_score(op: linalg.GenericOp) -> tuple[Scalar, bool] | None:
+    """What selects minus infinity or the scores of attention that ends in `op`, and when it does.
+
+    The first is selected where the condition has that value.
+    """
+    error = _refusal(op)
+    return (error.selection, error.when) if isinstance(error, HiddenScoreError) else None
+
+
+def _refusal(op: linalg.GenericOp) -> NotTakenError | None:
+    """Why the scores of attention that ends in `op` are not taken."""
     try:
         match = _match_of(op)
         if match is not None:
             match_score(match.walk, match.softmax.score)
-    except ComputedMaskError as error:
-        return error.mask
-    except NotTakenError:
-        pass
+    except NotTakenError as error:
+        return error
     return None
 
 

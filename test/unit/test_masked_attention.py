@@ -125,7 +125,13 @@ def normal(function: func.FuncOp, seed: int) -> list[Array]:
     return [rng.standard_normal(shape_of(type_)).astype(dtype) for type_ in types]
 
 
-FORMS = ["hf_eager_mask_f16", "sdpa_mask_f16", "sdpa_bool_mask"]
+def mask_of(name: str, hidden: Array, low: float) -> Array:
+    """The mask that an export takes."""
+    takes_truth = name in ("sdpa_bool_mask", "masked_fill")
+    return ~hidden if takes_truth else np.where(hidden, low, 0).astype(np.float16)
+
+
+FORMS = ["hf_eager_mask_f16", "sdpa_mask_f16", "sdpa_bool_mask", "masked_fill"]
 
 
 @pytest.mark.parametrize("name", FORMS)
@@ -135,7 +141,7 @@ def test_masked_positions_weigh_nothing(name: str, low: float) -> None:
     query, key, value = normal(function, 1)
     hidden = np.zeros((2, 1, 1, 9), np.bool_)
     hidden[0, ..., 4:], hidden[1, ..., 0] = True, True
-    mask = ~hidden if "bool" in name else np.where(hidden, low, 0).astype(query.dtype)
+    mask = mask_of(name, hidden, low)
     expected = results(before, [query, key, value, mask])
     found = results(after, [query, key, value, mask])
     np.testing.assert_allclose(found, expected, atol=3e-3)
@@ -151,7 +157,7 @@ def test_rows_that_are_masked_as_a_whole_are_what_the_source_says(name: str, low
     query, key, value = normal(function, 2)
     hidden = np.zeros((2, 1, 1, 9), np.bool_)
     hidden[0] = True
-    mask = ~hidden if "bool" in name else np.where(hidden, low, 0).astype(query.dtype)
+    mask = mask_of(name, hidden, low)
     expected = results(before, [query, key, value, mask])
     found = results(after, [query, key, value, mask])
     np.testing.assert_allclose(found, expected, atol=3e-3)

@@ -40,6 +40,7 @@ EXPORTS = {
     "attention/bshd": SEPARATE,
     "attention/grouped": SHARED,
     "attention/hf_eager_mask_f16": SHARED,
+    "attention/masked_fill": SEPARATE,
     "attention/mqa": "h 2, g 6, n 9, d 8, e 8",
     "attention/one_position": "h0 2, h1 6, n 1, d 8, e 8",
     "attention/prefill_causal": "h0 2, h1 6, g 9, n 9, d 8, e 8",
@@ -199,8 +200,21 @@ def test_other_functions_of_scores() -> None:
     assert reason(scalar_work("%r = math.tanh %a : f32")) == (
         "'math.tanh' stands between its scores and the softmax"
     )
-    (found,) = found_in(normalised(export("attention/masked_fill")))
-    assert found == "'arith.select' stands between its scores and the softmax"
+    assert reason(scalar_work(SELECTED.format(low=-1e9))) == (
+        "'arith.select' stands between its scores and the softmax"
+    )
+
+
+SELECTED = """%low = arith.constant {low} : f32
+%z = arith.constant 0.0 : f32
+%c = arith.cmpf ogt, %a, %z : f32
+%r = arith.select %c, %a, %low : f32"""
+
+
+def test_a_selection_by_the_scores_themselves_is_no_mask() -> None:
+    assert reason(scalar_work(SELECTED.format(low="0xFF800000"))) == (
+        "an operand depends on its scores"
+    )
 
 
 def test_softmax_over_other_loops() -> None:
