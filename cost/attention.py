@@ -306,6 +306,8 @@ class Pricer:
     def __init__(self, origins: Origins) -> None:
         self.origins = origins
         self._turns: dict[int, _Turn] = {}
+        self._accesses: dict[Attention, HostAccesses] = {}
+        self._writes: dict[tuple[Attention, str, str], tuple[float, float]] = {}
 
     def cycle_parts(self, mapping: AttentionMapping) -> CycleParts:
         """Cycles of one call by cause; the nests of `mapping` must live as long as the pricer."""
@@ -323,12 +325,27 @@ class Pricer:
             self._turns[key] = _Turn(stage, mapping.heads_depth, moved, mask)
         return self._turns[key]
 
+    def _accesses_of(self, mapping: AttentionMapping) -> HostAccesses:
+        kernel = mapping.kernel
+        if kernel not in self._accesses:
+            self._accesses[kernel] = _accesses(mapping, self.origins)
+        return self._accesses[kernel]
+
+    def _results(self, mapping: AttentionMapping, move: str) -> tuple[float, float]:
+        """Cycles of the host's writes of the result, and how old the last row must be for them."""
+        rows, mode = mapping.context.schedule.rows, mapping.context.mode
+        key = mapping.kernel, move, rows
+        if key not in self._writes:
+            accesses = self._accesses_of(mapping)
+            written = accesses.write_cycles(mode, move, rows=rows)
+            self._writes[key] = written, accesses.row_hold(mode, move, rows=rows)
+        return self._writes[key]
+
     def _host(self, mapping: AttentionMapping, turns: _Turns) -> CycleParts:
         """The host's accesses before and after the nests, and the way to the first of them."""
-        accesses, context = _accesses(mapping, self.origins), mapping.context
-        move, rows = turns.context.moves.command, context.schedule.rows
-        written = accesses.write_cycles(context.mode, move, rows=rows)
-        hold = accesses.row_hold(context.mode, move, rows=rows) - turns.context.nest.row_age
+        accesses = self._accesses_of(mapping)
+        written, hold = self._results(mapping, turns.context.moves.command)
+        hold -= turns.context.nest.row_age
         for stage in mapping.stages if accesses.moves_matrix else ():
             writes = writes_of(stage)
             written += cycles_of(accesses.matrix_writes(writes), writes.commands)

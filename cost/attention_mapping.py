@@ -21,6 +21,7 @@ from pim_opt.dialects.iteration import AttentionRole, Role
 from pim_opt.dialects.placement import LOCAL, TIME, Piece, Placement
 from pim_opt.dialects.schedule import (
     AnySchedule,
+    Factor,
     Schedule,
     ScheduleError,
     StagedSchedule,
@@ -40,6 +41,16 @@ class SoftmaxSteps:
     """The last one, which makes the weights."""
     ready: int
     """From when on weights can be loaded."""
+
+
+@dataclass(frozen=True)
+class RowStep:
+    """How an axis of scores runs through the rows of their buffer."""
+
+    stride: int
+    """Elements from one index to the next; 0 if all have the same place."""
+    period: int
+    """Indices after which places come again, in the next group of the device."""
 
 
 def attention_kernels(device: Device) -> AttentionKernels:
@@ -94,6 +105,7 @@ class AttentionMapping:
 
     def __post_init__(self) -> None:
         self._check_modes()
+        self._check_queries()
         self._check_heads()
         self._check_loads()
         self._check_blocks()
@@ -167,6 +179,11 @@ class AttentionMapping:
         """Heads that a group goes through."""
         return prod(loop.size for loop in self.head_loops)
 
+    def _has_rows(self, stage: Mapping, number: int) -> bool:
+        """Whether a dimension of a nest counts heads, or queries of one."""
+        role = stage.kernel.dims[number].role
+        return role is Role.ROW or self._is_head(stage, number)
+
     def _is_head(self, stage: Mapping, number: int) -> bool:
         name = stage.kernel.dims[number].name
         return any(d.name == name and d.role is AttentionRole.HEAD for d in self.kernel.dims)
@@ -211,8 +228,13 @@ class AttentionMapping:
 
     @property
     def rows_of_head(self) -> int:
-        """Rows of scores that share keys: the queries of a group."""
-        return self.kernel.extent(AttentionRole.GROUP)
+        """Rows of scores of a head in one group of the device: queries that share keys."""
+        return prod(map(self._queries_here, self.kernel.with_role(AttentionRole.GROUP)))
+
+    def _queries_here(self, dim: int) -> int:
+        """Queries along a dimension of those that share keys, in one group of the device."""
+        split = self.score.schedule.split(self.kernel.dims[dim].name)
+        return prod(factor.size for factor in split.factors if factor.is_local)
 
     @property
     def moved_scores(self) -> int:
@@ -225,18 +247,20 @@ class AttentionMapping:
         return self.heads_in_flight * self.rows_of_head * self.row_entries
 
     @cached_property
-    def row_strides(self) -> tuple[int, ...]:
-        """Per axis of the scores the step along the buffer, in elements; 0 for heads."""
+    def row_steps(self) -> tuple["RowStep", ...]:
+        """Per axis of the scores how it runs through the buffer."""
         stride = self.row_entries * self.column_elements
-        strides: list[int] = []
+        steps: list[RowStep] = []
         for dim in reversed(self.kernel.scores.dims):
             role = self.kernel.dims[dim].role
             if role is AttentionRole.GROUP:
-                strides.append(stride)
-                stride *= self.kernel.dims[dim].size
+                here = self._queries_here(dim)
+                steps.append(RowStep(stride, here))
+                stride *= here
             else:
-                strides.append(1 if role is AttentionRole.LENGTH else 0)
-        return tuple(reversed(strides))
+                size = self.kernel.dims[dim].size
+                steps.append(RowStep(1 if role is AttentionRole.LENGTH else 0, size))
+        return tuple(reversed(steps))
 
     @cached_property
     def score_placement(self) -> Placement:
@@ -248,16 +272,17 @@ class AttentionMapping:
         for number, loop in enumerate(self.score.loops):
             if number in moments and moments[number].target == TIME:
                 pieces[loop.dim, loop.position] = moments[number]
-        for dim, number, stride in zip(
-            access.dims, self.score.kernel.result.dims, self.row_strides, strict=True
+        for dim, number, step in zip(
+            access.dims, self.score.kernel.result.dims, self.row_steps, strict=True
         ):
             factors = self.score.schedule.split(self.kernel.dims[dim].name).factors
             if dim == self.length_dim:
                 axes.append((Piece(LOCAL, self.row_entries * self.column_elements),))
-            elif stride:
-                axes.append((Piece(LOCAL, self.kernel.dims[dim].size, stride),))
-            else:
-                axes.append(tuple(pieces[number, i] for i in range(len(factors))))
+                continue
+            if step.stride:
+                local = next(i for i, factor in enumerate(factors) if factor.is_local)
+                pieces[number, local] = Piece(LOCAL, step.period, step.stride)
+            axes.append(tuple(pieces[number, i] for i in range(len(factors))))
         return Placement(self.kernels.buffer, tuple(axes))
 
     @property
@@ -330,10 +355,8 @@ class AttentionMapping:
             if score.split(name) != context.split(name):
                 raise ScheduleError(f"'{name}' is split in two ways; a head stays in its group")
             for factor in score.split(name).factors:
-                if not factor.is_local and set(factor.levels) != {self.device.group}:
-                    levels = {self.device.level(level).short for level in factor.levels}
-                    if levels != {group}:
-                        raise ScheduleError(f"'{name}' is spread over '{factor}', not {group}")
+                if not factor.is_local and not self._is_over(factor, group):
+                    raise ScheduleError(f"'{name}' is spread over '{factor}', not {group}")
         depth = sum(1 for name in score.order if name in heads)
         for nest in (score, context):
             outer = nest.order[:depth]
@@ -342,9 +365,28 @@ class AttentionMapping:
                     f"the loops over {', '.join(heads)} are not the outermost ones of both nests"
                 )
         for stage in self.stages:
-            others = [d for d in stage.digits if not self._is_head(stage, d.dim)]
-            if any(d.piece.target == stage.group_target for d in others):
-                raise ScheduleError(f"a head is spread over several members of {group}")
+            whole = [d for d in stage.digits if not self._has_rows(stage, d.dim)]
+            if any(d.piece.target == stage.group_target for d in whole):
+                raise ScheduleError(f"a query of a head is spread over several members of {group}")
+
+    def _is_over(self, factor: Factor, level: str) -> bool:
+        return {self.device.level(name).short for name in factor.levels} == {level}
+
+    def _check_queries(self) -> None:
+        """That as many of the queries that share keys are in each group, one after the other."""
+        for dim in self.kernel.with_role(AttentionRole.GROUP):
+            name, size = self.kernel.dims[dim].name, self.kernel.dims[dim].size
+            splits = [stage.schedule.split(name) for stage in self.stages]
+            if splits[0] != splits[1]:
+                raise ScheduleError(f"'{name}' is split in two ways; a query stays in its group")
+            *spread, local = splits[0].factors
+            group = self.device.group_level.short
+            whole = local.is_time and splits[0].extent == size
+            if not whole or any(f.is_local or not self._is_over(f, group) for f in spread):
+                raise ScheduleError(
+                    f"'{splits[0]}': queries that share keys go over {group}, as many to each, and"
+                    " then follow one another"
+                )
 
     def _check_blocks(self) -> None:
         """That an entry of the buffer holds consecutive positions."""
@@ -383,9 +425,6 @@ class AttentionMapping:
                     "operands or results of several heads move at once: 'x' and 'y' stand behind"
                     " the loops over heads"
                 )
-            rows = stage.kernel.with_role(Role.ROW)
-            if any(digit.dim in rows for digit in stage.digits):
-                raise ScheduleError("queries that share keys are spread over hardware")
         if not all(stage.schedule.double_buffer for stage in self.stages):
             raise ScheduleError("the nests run in turn, so that both are 'double'")
 

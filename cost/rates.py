@@ -5,12 +5,13 @@ the members of some levels, and single commands of two kinds one after the other
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pim_opt.devices import Device
+from pim_opt.devices import ByIdentity, Device
 
 Ints = NDArray[np.int64]
 
@@ -24,6 +25,12 @@ def latency(device: Device, before: str, after: str, level: str | None = None) -
     Args:
         level: only rows of this level count, if it is given.
     """
+    return _latency(ByIdentity(device), before, after, level)
+
+
+@lru_cache(maxsize=1 << 12)
+def _latency(key: ByIdentity, before: str, after: str, level: str | None) -> int:
+    device = key.device
     rows = (
         device.timing.cycles(row.latency)
         for row in device.timing.constraints

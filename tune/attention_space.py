@@ -4,13 +4,16 @@ Keys lie over one level at most, over which scores are summed as they move, and 
 others; values lie over some of the levels that positions leave. Positions go in blocks of an entry
 of the buffer between the two products, one to every core before any has a second, so that few
 positions take little time under the schedule for many. Weights go in chunks of as many blocks as
-half an operand buffer holds, or fewer.
+half an operand buffer holds, or fewer. Queries that share keys stay in one group, or go to several,
+which then have copies of the keys and values.
 """
 
 from collections.abc import Iterator
-from itertools import combinations
+from dataclasses import dataclass
+from itertools import combinations, product
 from math import prod
 
+from pim_opt.cost.floor import command_interval
 from pim_opt.devices import Device
 from pim_opt.devices.model import AttentionKernels, ContractionMode
 from pim_opt.dialects.attention import Attention
@@ -34,6 +37,21 @@ def _subsets(levels: Levels) -> Iterator[Levels]:
         yield from combinations(levels, number)
 
 
+@dataclass(frozen=True)
+class Spread:
+    """Heads, and the queries of each, over the groups."""
+
+    heads: tuple[Split, ...]
+    shared: tuple[Split, ...]
+    """Queries that share keys."""
+
+    @property
+    def turns(self) -> int:
+        """Queries that a group goes through, one after the other."""
+        splits = (*self.heads, *self.shared)
+        return prod(f.size for split in splits for f in split.factors if f.is_time)
+
+
 class AttentionSpace:
     """Schedules of both products of one kernel on one device."""
 
@@ -43,43 +61,67 @@ class AttentionSpace:
             raise ScheduleError(f'device "{device.name}" has no attention commands')
         self._kernel, self._device, self._lanes = kernel, device, lanes
         self._kernels: AttentionKernels = kernels
-        self._groups = tuple(
-            Split(dim.name, (_time(dim.size),)) for dim in self._dims(AttentionRole.GROUP)
-        )
 
     def _dims(self, role: AttentionRole) -> list[Dim]:
         return [self._kernel.dims[i] for i in self._kernel.with_role(role)]
 
-    def heads(self) -> tuple[tuple[Split, ...], ...]:
-        """Ways to spread heads over the groups: one dimension first, or the other."""
-        dims, group = self._dims(AttentionRole.HEAD), self._device.group_level.short
-        found: dict[tuple[Split, ...], None] = {}
+    def spreads(self) -> tuple[Spread, ...]:
+        """Ways to spread heads over the groups, one dimension first, or the other; then queries.
+
+        Those that keep most groups busy come first.
+        """
+        dims = self._dims(AttentionRole.HEAD)
+        found: dict[Spread, None] = {}
         for order in (dims, dims[::-1]):
             free, sizes = self._device.groups, dict[str, int]()
             for dim in order:
                 sizes[dim.name] = balanced(dim.size, free)
                 free //= sizes[dim.name]
-            factors = {
-                dim.name: (
-                    Factor((group,), sizes[dim.name]),
-                    _time(_ceil(dim.size, sizes[dim.name])),
-                )
-                for dim in dims
-            }
-            found[tuple(Split(dim.name, factors[dim.name]) for dim in dims)] = None
-        return tuple(found)
+            heads = tuple(self._over_groups(dim, sizes[dim.name]) for dim in dims)
+            for shared in self._shared(free):
+                found[Spread(heads, shared)] = None
+        return tuple(sorted(found, key=lambda spread: spread.turns))
 
-    def scores(self, heads: tuple[Split, ...]) -> Iterator[Schedule]:
+    def floor_cycles(self, spread: Spread) -> int:
+        """Cycles in which a group can multiply all that it has to at best, on all cores at once."""
+        (length,), device = self._dims(AttentionRole.LENGTH), self._device
+        per_query = 0
+        for role, mode in (
+            (AttentionRole.KEY, self._kernels.score),
+            (AttentionRole.VALUE, self._kernels.context),
+        ):
+            products = length.size * prod(dim.size for dim in self._dims(role))
+            rounds = _ceil(products, device.cores * self._lanes)
+            per_query += rounds * command_interval(device, mode.multiply)
+        return spread.turns * per_query
+
+    def _shared(self, free: int) -> Iterator[tuple[Split, ...]]:
+        """Ways to spread queries that share keys over so many groups, as many to each."""
+        dims = self._dims(AttentionRole.GROUP)
+        choices = [[n for n in range(1, free + 1) if dim.size % n == 0] for dim in dims]
+        for numbers in product(*choices):
+            if prod(numbers) <= free:
+                pairs = zip(dims, numbers, strict=True)
+                yield tuple(self._over_groups(dim, number) for dim, number in pairs)
+
+    def _over_groups(self, dim: Dim, number: int) -> Split:
+        """A dimension over so many groups, and in each one after the other."""
+        factor = Factor((self._device.group_level.short,), number)
+        rest = _time(_ceil(dim.size, number))
+        alone = number == 1 and dim.role is AttentionRole.GROUP
+        return Split(dim.name, (rest,) if alone else (factor, rest))
+
+    def scores(self, spread: Spread) -> Iterator[Schedule]:
         """Schedules of the product of query and key: blocks of positions, moved when done."""
         (key,), (length,) = self._dims(AttentionRole.KEY), self._dims(AttentionRole.LENGTH)
-        mode, names = self._kernels.score, [split.dim for split in heads]
-        shared = [split.dim for split in self._groups]
+        mode, names = self._kernels.score, [split.dim for split in spread.heads]
+        shared = [split.dim for split in spread.shared]
         for summed, rest in self._summed(mode):
             keys, columns = self._spread(summed, _ceil(key.size, self._lanes))
             positions, blocks = self._spread(rest, _ceil(length.size, self._lanes))
             splits = (
-                *heads,
-                *self._groups,
+                *spread.heads,
+                *spread.shared,
                 Split(length.name, (_time(blocks), *positions, _time(self._lanes))),
                 Split(key.name, (*keys, _time(columns), Factor((LANE,), self._lanes))),
             )
@@ -95,7 +137,7 @@ class AttentionSpace:
                     level = self._level(summed)
                     yield Schedule(splits, order, travel, True, level, load_at, move_at)
 
-    def contexts(self, heads: tuple[Split, ...]) -> Iterator[Schedule]:
+    def contexts(self, spread: Spread) -> Iterator[Schedule]:
         """Schedules of the product of weights and value."""
         (value,), (length,) = self._dims(AttentionRole.VALUE), self._dims(AttentionRole.LENGTH)
         mode = self._kernels.context
@@ -110,18 +152,19 @@ class AttentionSpace:
                 for outer, inner in self._chunks(blocks):
                     times = (_time(outer), _time(inner))
                     n = Split(length.name, (*times, *positions, *whole, _time(self._lanes)))
-                    splits = (*heads, *self._groups, n, e)
-                    for order, marks in self._orders(heads, length.name, value.name, outer):
+                    splits = (*spread.heads, *spread.shared, n, e)
+                    for order, marks in self._orders(spread, length.name, value.name, outer):
                         for travel in mode.load:
                             for rows in ROWS:
                                 level = self._level(summed)
                                 yield Schedule(splits, order, travel, True, level, *marks, rows)
 
     def _orders(
-        self, heads: tuple[Split, ...], n: str, e: str, outer: int
+        self, spread: Spread, n: str, e: str, outer: int
     ) -> Iterator[tuple[tuple[str, ...], tuple[int, int]]]:
         """Orders of the context's loops, and where weights load and results move."""
-        names, shared = [split.dim for split in heads], [split.dim for split in self._groups]
+        names = [split.dim for split in spread.heads]
+        shared = [split.dim for split in spread.shared]
         depth, all_ = len(names), len(names) + len(shared)
         # A chunk of weights serves all values, whose partial sums move chunk by chunk.
         yield (*names, n, *shared, e, n, n), (depth + 1, all_ + 2)

@@ -15,18 +15,7 @@ def reason_against(found: FusedAttention, device: Device) -> str | None:
     """Why a device cannot run it; None if it can."""
     if device.kernels.attention is None:
         return f'device "{device.name}" has no attention commands'
-    reason = _reason_against_dims(found.attention) or _reason_against_mask(found)
-    if reason is not None:
-        return reason
-    rows = 2 * found.attention.extent(AttentionRole.GROUP)
-    length = found.attention.extent(AttentionRole.LENGTH)
-    buffer = device.registers[device.kernels.attention.buffer]
-    if rows * -(-length // buffer.lanes) >= buffer.entries:
-        return (
-            f"{rows} rows of {length} scores, of two heads at once, are more than what the softmax"
-            f' buffer of device "{device.name}" holds'
-        )
-    return None
+    return _reason_against_dims(found.attention) or _reason_against_mask(found)
 
 
 def _reason_against_dims(attention: Attention) -> str | None:

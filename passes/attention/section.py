@@ -15,7 +15,7 @@ from math import prod
 from xdsl.ir import SSAValue
 from xdsl.ir.affine import AffineExpr
 
-from pim_opt.cost.attention_mapping import AttentionMapping
+from pim_opt.cost.attention_mapping import AttentionMapping, RowStep
 from pim_opt.cost.mapping import Mapping
 from pim_opt.passes.attention.mask_section import MaskSection
 from pim_opt.passes.column_transfers import Transfer
@@ -27,8 +27,8 @@ from pim_opt.passes.program_builder import ZERO, ProgramBuilder, constant, total
 class BufferTransfer(Transfer):
     """Between the cores and a register file of their group; nothing passes through the host."""
 
-    strides: tuple[int, ...] = ()
-    """Per axis of the tensor how many elements further along the entries a step of it leads."""
+    steps: tuple[RowStep, ...] = ()
+    """Per axis of the tensor how it runs through the entries."""
     axis: int = 0
     """The axis of consecutive elements."""
     entry: AffineExpr = ZERO
@@ -48,14 +48,22 @@ class BufferTransfer(Transfer):
         indices = self._element(ZERO, column, place.linear)
         index = indices[self.axis]
         core = [place.levels.get(level.short, ZERO) for level in self.device.core_levels]
-        pairs = zip(indices, self.strides, strict=True)
-        element = total([index * stride for index, stride in pairs if stride])
+        element = total(self._elements(indices))
         entry = self.entry + element // self.lanes
         loads = self.device.commands[self.command].kind == "load"
         operands = [self.slot_base + column, entry] if loads else [entry]
         bounds = [] if self.elements is None else [index * -1 + (self.elements - 1)]
         with builder.when(bounds):
             builder.issue(self.command, [*core, ZERO, ZERO], operands)
+
+    def _elements(self, indices: Sequence[AffineExpr]) -> list[AffineExpr]:
+        """Per axis that leads anywhere how many elements along the entries its index does."""
+        found: list[AffineExpr] = []
+        for index, step, size in zip(indices, self.steps, self.shape, strict=True):
+            if step.stride:
+                here = index if step.period >= size else index % step.period
+                found.append(here * step.stride)
+        return found
 
 
 @dataclass(frozen=True)
@@ -253,7 +261,7 @@ class AttentionSection:
             transfer.lanes,
             transfer.moments,
             transfer.slot_base,
-            mapping.row_strides,
+            mapping.row_steps,
             mapping.kernel.scores.axes.index(mapping.length_dim),
             self._row(head),
             elements,

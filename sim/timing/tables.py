@@ -16,7 +16,7 @@ from math import prod
 
 import numpy as np
 
-from pim_opt.devices import Device
+from pim_opt.devices import ByIdentity, Device
 from pim_opt.devices.model import Constraint
 from pim_opt.sim.timing.arrays import Ints
 from pim_opt.sim.timing.layout import (
@@ -159,24 +159,11 @@ def compiled(device: Device) -> Model:
     Raises:
         ValueError: a constraint at a level above the group.
     """
-    return _compiled(_ByIdentity(device))
-
-
-@dataclass(frozen=True, eq=False)
-class _ByIdentity:
-    """A device as a key: devices hold tables, so that they have no hash of their own."""
-
-    device: Device
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _ByIdentity) and other.device is self.device
-
-    def __hash__(self) -> int:
-        return id(self.device)
+    return _compiled(ByIdentity(device))
 
 
 @lru_cache(maxsize=8)
-def _compiled(key: _ByIdentity) -> Model:
+def _compiled(key: ByIdentity) -> Model:
     return _Compiler(key.device).model()
 
 

@@ -48,9 +48,9 @@ def test_a_device_without_commands_for_it() -> None:
 
 
 def test_more_scores_than_the_softmax_buffer_holds() -> None:
-    assert reason(kernel_text("attention", (1, 4, 2, 8, 20_000))) == (
-        "4 rows of 20000 scores, of two heads at once, are more than what the softmax buffer of"
-        ' device "attacc" holds'
+    assert reason(kernel_text("attention", (1, 64, 64, 8, 40_000))) == (
+        "no schedule of it suits the device: 2 rows of 2560 entries are in shared at once, and"
+        " results move by way of another: 5121 in all, but it has 2048"
     )
 
 
