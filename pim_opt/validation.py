@@ -14,7 +14,8 @@ from typing import Any, TypeVar
 import msgspec
 import numpy as np
 
-from pim_opt.dialects.schedule import ScheduleError
+from pim_opt.devices import load_device
+from pim_opt.dialects.schedule import AnySchedule, ScheduleError
 from pim_opt.kinds import KINDS
 from pim_opt.measuring import Kernel, compare, outlined, space_outcome
 from pim_opt.passes.kernel_classes import class_of
@@ -25,14 +26,18 @@ from pim_opt.validation_report import Comparison, SpaceOutcome, Validation
 LARGEST = {"batch": 8, "heads": 32, "kv_heads": 32, "headsize": 256, "m": 16}
 """Sizes of random kernels at most, by their names in the kind."""
 LARGEST_OTHER = 4096
+LARGEST_ON_LANES = 1 << 18
+"""Instead, where units go over elements as they lie: many columns of every bank."""
 
 KERNELS_DRAWN = 20
-"""Kernels that are drawn for a sample until one has a schedule that suits."""
+"""Kernels that are drawn until one has a schedule that suits, or a space that is large enough."""
 
 SAMPLE_WORK = (1 << 6, 1 << 22)
 """Multiplications of a kernel in the sample at least and at most."""
 SPACE_WORK = (1 << 8, 1 << 16)
 """The same where a whole space is simulated."""
+SPACE_ON_LANES = (1 << 16, 1 << 20)
+"""The same where units go over elements as they lie, which leaves few schedules."""
 SAMPLE_COMMANDS = 1 << 18
 """Commands of a program in the sample at most, on all groups: what bounds its simulation."""
 
@@ -77,7 +82,8 @@ def validate(
         seed: of shapes and schedules; with equal arguments all figures but the time are equal.
         samples: random kernels, each under one random schedule.
         spaces: random small kernels whose schedules are simulated.
-        schedules: how many of each space to simulate; smaller spaces are passed over.
+        schedules: how many of each space to simulate; smaller spaces are passed over unless a
+            kind has no others.
         options: how to run; by default in this process.
 
     Raises:
@@ -141,20 +147,29 @@ def compare_item(item: SampleItem) -> dict[str, object]:
 def space_item(item: SpaceItem) -> dict[str, object]:
     """Draw a small kernel and simulate its space: a SpaceOutcome as a dict."""
     rng = np.random.default_rng([item.seed, 1, item.number])
-    while True:
-        kernel = random_kernel(item.device, item.kind, rng, SPACE_WORK)
-        op = outlined(kernel)
+    work = SPACE_ON_LANES if _on_lanes(item.device, item.kind) else SPACE_WORK
+    largest: Sequence[AnySchedule] = ()
+    kernel = None
+    for _ in range(KERNELS_DRAWN):
+        found = random_kernel(item.device, item.kind, rng, work)
+        op = outlined(found)
         drawn = class_of(op).sample_space(op, rng, item.schedules)
+        if len(drawn) > len(largest):
+            kernel, largest = found, drawn
         if len(drawn) == item.schedules:
-            return asdict(space_outcome(kernel, drawn))
+            break
+    if kernel is None:
+        raise ScheduleError(f"none of {KERNELS_DRAWN} kernels has a space that can be looked at")
+    return asdict(space_outcome(kernel, largest))
 
 
 def random_kernel(
     device: str, kind: str, rng: np.random.Generator, work: tuple[int, int]
 ) -> Kernel:
     """A kernel of random sizes that the device runs."""
+    longest = LARGEST_ON_LANES if _on_lanes(device, kind) else LARGEST_OTHER
     while True:
-        kernel = Kernel(device, kind, random_shape(kind, rng, work))
+        kernel = Kernel(device, kind, random_shape(kind, rng, work, longest))
         try:
             outlined(kernel)
         except ValueError:
@@ -162,9 +177,21 @@ def random_kernel(
         return kernel
 
 
-def random_shape(kind: str, rng: np.random.Generator, work: tuple[int, int]) -> tuple[int, ...]:
-    """Sizes of a kernel, each log-uniform, whose work lies between the two of `work`."""
-    largest = [LARGEST.get(name, LARGEST_OTHER) for name in KINDS[kind].sizes]
+def _on_lanes(device: str, kind: str) -> bool:
+    """Whether a device's units go over the elements of a kind's kernels as they lie."""
+    kernels = load_device(device).kernels
+    commands = kernels.reduction if kind == "red" else kernels.elementwise
+    return commands is not None and KINDS[kind].sizes == ("batch", "length")
+
+
+def random_shape(
+    kind: str, rng: np.random.Generator, work: tuple[int, int], longest: int = LARGEST_OTHER
+) -> tuple[int, ...]:
+    """Sizes of a kernel, each log-uniform, whose work lies between the two of `work`.
+
+    Sizes that no name limits are `longest` at most.
+    """
+    largest = [LARGEST.get(name, longest) for name in KINDS[kind].sizes]
     least, most = work
     while True:
         shape = tuple(int(exp(rng.uniform(0, log(limit + 1)))) for limit in largest)

@@ -1,6 +1,9 @@
 """Kernels that compute one expression at every point."""
 
 import time
+from collections.abc import Iterator
+
+from numpy.random import Generator
 
 from pim_opt.cost.bound import Bound
 from pim_opt.cost.elementwise import bound, estimate
@@ -16,7 +19,7 @@ from pim_opt.passes.elementwise.placing import map_banks
 from pim_opt.passes.kernel_access import device_of, from_dram, lanes_of
 from pim_opt.tune.contraction_tuner import TuningResult
 from pim_opt.tune.elementwise_space import elementwise_schedules, first_schedule
-from pim_opt.tune.exhaustive import best_of
+from pim_opt.tune.exhaustive import best_of, drawn, sampled
 from pim_opt.tune.objectives import Objective
 
 
@@ -31,13 +34,19 @@ class ElementwiseClass:
 
     def search(self, kernel: KernelOp, objective: Objective, keep: int) -> TuningResult:
         started = time.perf_counter()
-        computation, device, lanes = computation_of(kernel), device_of(kernel), lanes_of(kernel)
-        mappings = [
-            ElementwiseMapping(computation, schedule, device, lanes)
-            for schedule in elementwise_schedules(computation, device, lanes)
-        ]
-        priced = [(m.schedule, estimate(m, from_dram=from_dram(kernel))) for m in mappings]
-        return best_of(priced, objective, keep, started)
+        return best_of(self._priced(kernel), objective, keep, started)
+
+    def draw(self, kernel: KernelOp, rng: Generator, most_commands: int) -> LaneSchedule:
+        return drawn(self._priced(kernel), rng, most_commands)
+
+    def sample_space(self, kernel: KernelOp, rng: Generator, count: int) -> list[LaneSchedule]:
+        return sampled(list(self._schedules(kernel)), rng, count)
+
+    def _schedules(self, kernel: KernelOp) -> Iterator[LaneSchedule]:
+        return elementwise_schedules(computation_of(kernel), device_of(kernel), lanes_of(kernel))
+
+    def _priced(self, kernel: KernelOp) -> list[tuple[LaneSchedule, Estimate]]:
+        return [(s, self.estimate(kernel, s)) for s in self._schedules(kernel)]
 
     def bound(self, kernel: KernelOp) -> Bound | None:
         return bound(self._first(kernel))

@@ -1,6 +1,9 @@
 """Kernels that add up elements which lie next to each other."""
 
 import time
+from collections.abc import Iterator
+
+from numpy.random import Generator
 
 from pim_opt.cost.bound import Bound
 from pim_opt.cost.estimate import Estimate
@@ -15,7 +18,7 @@ from pim_opt.passes.reduction.distribution import distribute
 from pim_opt.passes.reduction.lowering import lower
 from pim_opt.passes.reduction.placing import map_banks
 from pim_opt.tune.contraction_tuner import TuningResult
-from pim_opt.tune.exhaustive import best_of
+from pim_opt.tune.exhaustive import best_of, drawn, sampled
 from pim_opt.tune.objectives import Objective
 from pim_opt.tune.reduction_space import first_reduction_schedule, reduction_schedules
 
@@ -43,10 +46,19 @@ class ReductionClass:
 
     def search(self, kernel: KernelOp, objective: Objective, keep: int) -> TuningResult:
         started = time.perf_counter()
-        computation, device, lanes = _computation(kernel), device_of(kernel), lanes_of(kernel)
-        schedules = reduction_schedules(computation, device, lanes)
-        priced = [(schedule, self.estimate(kernel, schedule)) for schedule in schedules]
-        return best_of(priced, objective, keep, started)
+        return best_of(self._priced(kernel), objective, keep, started)
+
+    def draw(self, kernel: KernelOp, rng: Generator, most_commands: int) -> LaneSchedule:
+        return drawn(self._priced(kernel), rng, most_commands)
+
+    def sample_space(self, kernel: KernelOp, rng: Generator, count: int) -> list[LaneSchedule]:
+        return sampled(list(self._schedules(kernel)), rng, count)
+
+    def _schedules(self, kernel: KernelOp) -> Iterator[LaneSchedule]:
+        return reduction_schedules(_computation(kernel), device_of(kernel), lanes_of(kernel))
+
+    def _priced(self, kernel: KernelOp) -> list[tuple[LaneSchedule, Estimate]]:
+        return [(s, self.estimate(kernel, s)) for s in self._schedules(kernel)]
 
     def bound(self, kernel: KernelOp) -> Bound | None:
         return bound(_mapping(kernel, self.hand_mapping(kernel)))

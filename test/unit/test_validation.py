@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from pim_opt import validation
+from pim_opt.dialects.lane_schedule import parse_lane_schedule
 from pim_opt.dialects.schedule import Schedule, parse_nest
 from pim_opt.measuring import CONFIRMED, Kernel, compare, simulated, space_of, space_outcome
 from pim_opt.pimc import main
@@ -83,6 +84,25 @@ def test_a_part_of_a_space_has_the_models_best() -> None:
     found = space_outcome(TINY, drawn)
     assert found.schedules == CONFIRMED
     assert found.chosen >= found.confirmed == found.best
+
+
+@pytest.mark.parametrize("device", ["hbm-pim", "hbm-pim-ref"])
+@pytest.mark.parametrize("kind", ["relu", "red"])
+def test_kernels_that_compute_in_place_draw_their_own_schedules(device: str, kind: str) -> None:
+    found = validate(device, kind, seed=1, samples=3, spaces=1)
+    assert not found.failed
+    assert len(found.comparisons) == 3
+    # Their spaces are small: the largest of those that were drawn is simulated to the last.
+    assert [space.schedules > 1 for space in found.spaces] == [True]
+
+
+@pytest.mark.parametrize("shape", ["8,11", "2,131", "1,1624", "3,4000"])
+@pytest.mark.parametrize("rows", ["own", "shared"])
+def test_commands_of_another_bank_follow_sooner(shape: str, rows: str) -> None:
+    sizes = tuple(map(int, shape.split(",")))
+    schedule = parse_lane_schedule(f"columns: 1; registers: grf_a; rows: {rows}")
+    found = compare(Kernel("hbm-pim-ref", "va", sizes), schedule)
+    assert found.predicted == found.cycles
 
 
 def test_random_shapes_are_bounded_and_various() -> None:
