@@ -14,7 +14,7 @@ from pim_opt.cost.host_columns import HostColumns, Ints
 from pim_opt.cost.host_work import bank_rows
 from pim_opt.cost.lane_mapping import ElementwiseMapping, FileShare
 from pim_opt.cost.lane_program import Step
-from pim_opt.cost.lane_stream import Phase, gap, stream_cycles
+from pim_opt.cost.lane_stream import Phase, Run, gap, stream_cycles
 from pim_opt.cost.nest import refresh_cycles
 from pim_opt.cost.streams import issue_cycles, level_counts, reach, rows_of
 from pim_opt.cost.timings import Refreshing, host_phase, settled
@@ -46,11 +46,11 @@ def _rows_of(
 
 
 class Paces:
-    """Cycles of commands that go round the banks, worked out once for equal runs."""
+    """Runs of commands that go round the banks, worked out once for equal ones."""
 
     def __init__(self, tensor: HostColumns) -> None:
         self._tensor = tensor
-        self._known: dict[tuple[object, ...], int] = {}
+        self._known: dict[tuple[object, ...], Run] = {}
 
     def phase(
         self, command: str, spans: tuple[str, ...], row: int, columns: range, group: int
@@ -73,10 +73,10 @@ class Paces:
             return
         key = (command, len(held), *kind)
         if key not in self._known:
-            self._known[key] = self._cycles(command, spans, held)
-        yield Phase(command, row, len(held), self._known[key])
+            self._known[key] = self._run(command, spans, held)
+        yield Phase(self._known[key], row)
 
-    def _cycles(self, command: str, spans: tuple[str, ...], numbers: Ints) -> int:
+    def _run(self, command: str, spans: tuple[str, ...], numbers: Ints) -> Run:
         device = self._tensor.device
         names = [level.name for level in device.core_levels]
         address = np.zeros((len(numbers), len(names)), np.int64)
@@ -84,8 +84,9 @@ class Paces:
             member = numbers // loop.weight % loop.level.count
             address[:, names.index(loop.level.name)] = member
         rows = rows_of(device, command)
-        cycles = issue_cycles(address, level_counts(device), rows, reach(device))
-        return int(cycles.max())
+        return Run(
+            command, address, issue_cycles(address, level_counts(device), rows, reach(device))
+        )
 
 
 def phases(mapping: ElementwiseMapping, group: int = 0) -> Iterator[Phase]:
