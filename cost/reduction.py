@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from itertools import groupby
+from math import prod
 
 import numpy as np
 
@@ -26,23 +27,35 @@ def phases(mapping: ReductionMapping) -> Iterator[Phase]:
     """
     if not mapping.by_units:
         return
-    commands, columns = mapping.commands, mapping.schedule.columns
+    commands, joined = mapping.commands, range(mapping.joined_banks)
     assert commands.add is not None, "a file of a reduction adds"
-    paces, banks = Paces(mapping.tensor), mapping.banks_of_unit
-    for batch in range(mapping.batches):
-        first = batch * mapping.together
-        results = range(first, min(first + mapping.together, mapping.kernel.results))
-        parts = (
-            (commands.load, range(1), range(1)),
-            (commands.add, range(1), range(1, banks)),
-            (commands.add, range(1, columns), range(banks)),
-        )
-        for command, within, inner in parts:
-            locals_ = [result * columns + column for result in results for column in within]
-            yield from _phases(mapping, paces, command, (locals_, 0), inner)
-        row, column = mapping.partial_place
-        place = ([result + column for result in results], row)
-        yield from _phases(mapping, paces, commands.store, place, range(1))
+    runs, banks = Paces(mapping.tensor), range(mapping.banks_of_unit)
+    apart = range(0, mapping.banks_of_unit, mapping.joined_banks)
+    terms = range(mapping.fold.terms)
+    for run in range(mapping.runs):
+        for batch in range(mapping.batches):
+            first = batch * mapping.together
+            sums = range(first, min(first + mapping.together, mapping.sums))
+            for command, summands, inner in (
+                (commands.load, terms[:1], apart),
+                (commands.add, terms[:1], joined[1:]),
+                (commands.add, terms[1:], banks),
+            ):
+                places = (_input_columns(mapping, run, sums, summands), 0)
+                yield from _phases(mapping, runs, command, places, inner)
+            row, column = mapping.sums_place
+            places = ([column + run * mapping.sums + number for number in sums], row)
+            yield from _phases(mapping, runs, commands.store, places, apart)
+
+
+def _input_columns(mapping: ReductionMapping, run: int, sums: range, summands: range) -> list[int]:
+    """Columns of a bank that hold some summands of some sums, in order."""
+    of_sum, of_summand = mapping.steps
+    return sorted(
+        run * mapping.run_columns + number * of_sum + summand * of_summand
+        for number in sums
+        for summand in summands
+    )
 
 
 def _phases(
@@ -76,67 +89,102 @@ def _bank_number(mapping: ReductionMapping, bank: int, weights: dict[str, int]) 
     return total
 
 
-def _read_columns(mapping: ReductionMapping) -> int:
-    """Columns that the host reads, over all groups."""
-    if mapping.by_units:
-        return mapping.units * mapping.kernel.results
-    return mapping.tensor.columns
+# The host
 
 
-def _written_columns(mapping: ReductionMapping) -> int:
-    return -(-mapping.kernel.results // mapping.lanes)
-
-
-def _read_issued(mapping: ReductionMapping) -> int:
-    """Cycles from when the host may read to its last access."""
-    device, read = mapping.device, mapping.device.kernels.host.read
+def _read_columns(mapping: ReductionMapping, *, from_dram: bool) -> tuple[int, ...]:
+    """Columns of each tensor that the host reads, over all groups, in order."""
     if not mapping.by_units:
-        columns = host_columns(_read_columns(mapping), device)
-        return host_phase(device, read, columns, closed=True).issued
-    columns = _read_columns(mapping) // device.groups
-    # The row that the units have stored to last is open, in all banks.
-    if mapping.partial_rows == 1:
-        return open_phase(device, read, columns)
-    return host_phase(device, read, columns, closed=False).issued
+        return (mapping.tensor.columns,) if from_dram else ()
+    partial = 0 if mapping.gives_result else prod(mapping.partial_shape) // mapping.lanes
+    rest = 0 if mapping.rest is None or not from_dram else mapping.rest.columns
+    return tuple(columns for columns in (partial, rest) if columns)
+
+
+def _written_columns(mapping: ReductionMapping, *, from_dram: bool) -> tuple[int, ...]:
+    """Columns that the host writes: of the input, if it has it, then of the result."""
+    head = mapping.head.columns if mapping.by_units and not from_dram else 0
+    return head, 0 if mapping.gives_result else mapping.result.columns
+
+
+def _placing_cycles(mapping: ReductionMapping, columns: int) -> float:
+    """Cycles in which the host writes the input."""
+    device, write = mapping.device, mapping.device.kernels.host.write
+    if not columns:
+        return 0.0
+    phase = host_phase(device, write, host_columns(columns, device), closed=True)
+    return float(phase.issued + settled(device, write))
+
+
+def _reading_cycles(mapping: ReductionMapping, reads: tuple[int, ...]) -> float:
+    """Cycles from when the host may read until it has all."""
+    device, read = mapping.device, mapping.device.kernels.host.read
+    total = 0.0
+    for number, columns in enumerate(reads):
+        own = host_columns(columns, device)
+        # The row that the units have stored to last is open, in all banks.
+        if mapping.by_units and (number == 0 or mapping.shares_row):
+            issued: float = open_phase(device, read, own)
+        else:
+            issued = host_phase(device, read, own, closed=not mapping.by_units).issued
+        total += issued + settled(device, read)
+    return total
+
+
+def _writing_cycles(mapping: ReductionMapping, columns: int, reading: float) -> float:
+    """Cycles from when the host has read until the result has recovered."""
+    device, host = mapping.device, mapping.device.kernels.host
+    if not columns:
+        return 0.0
+    own = host_columns(columns, device)
+    if mapping.shares_row and reading:
+        turn = latency(device, host.read, host.write) - settled(device, host.read)
+        issued = max(turn, 0) + open_phase(device, host.write, own)
+    else:
+        # The row that was read first stays open for a while before it closes.
+        opener, closer = device.row_commands(device.commands[host.read].spans)
+        hold = latency(device, opener, closer) - reading if reading else 0.0
+        issued = max(hold, 0.0) + host_phase(device, host.write, own, closed=not reading).issued
+    return issued + completion(device, host.write)
 
 
 def cycle_parts(mapping: ReductionMapping, *, from_dram: bool = True) -> CycleParts:
     """Cycles of one call by cause; those of group 0, which has most to do."""
-    device, host = mapping.device, mapping.device.kernels.host
-    stream, placed = None, 0
-    if mapping.by_units:
-        stream = stream_cycles(device, phases(mapping))
-        if not from_dram:
-            columns = host_columns(mapping.tensor.columns, device)
-            phase = host_phase(device, host.write, columns, closed=True)
-            placed = phase.issued + settled(device, host.write)
-    reads, read = from_dram or mapping.by_units, 1
-    if reads:
-        read += _read_issued(mapping) + settled(device, host.read)
-    columns = host_columns(_written_columns(mapping), device)
-    if mapping.shares_row and reads:
-        turn = latency(device, host.read, host.write) - settled(device, host.read)
-        written = max(turn, 0) + open_phase(device, host.write, columns)
-    else:
-        written = host_phase(device, host.write, columns, closed=not reads).issued
+    reads = _read_columns(mapping, from_dram=from_dram)
+    placed, written = _written_columns(mapping, from_dram=from_dram)
+    stream = stream_cycles(mapping.device, phases(mapping)) if mapping.by_units else None
+    reading = _reading_cycles(mapping, reads)
     parts = CycleParts(
-        host_read=float(read),
+        # A stream counts the cycle after its last; what the host does begins in the first.
+        host_read=reading + (1.0 if stream is None else 0.0),
         multiply=0.0 if stream is None else float(stream.issue),
         rows=0.0 if stream is None else float(stream.rows),
         move=0.0 if stream is None else float(stream.drain),
-        host_write=float(placed + written + completion(device, host.write)),
+        host_write=_placing_cycles(mapping, placed) + _writing_cycles(mapping, written, reading),
     )
     if stream is None:
         return parts
-    refresh = refresh_cycles(parts.cycles, 0.0, refreshing(device, phases(mapping)))
+    refresh = refresh_cycles(parts.cycles, 0.0, refreshing(mapping.device, phases(mapping)))
     return parts + CycleParts(refresh=refresh)
 
 
 def bound(mapping: ReductionMapping) -> Bound:
-    """What no schedule gets around: the host reads a column of every bank, or units do."""
-    device, read = mapping.device, mapping.device.kernels.host.read
-    columns = host_columns(min(mapping.tensor.columns, mapping.units), device)
-    return Bound(float(host_phase(device, read, columns, closed=True).issued), 0.0, 0.0)
+    """What no schedule gets around: the host or the units read every column of the input.
+
+    Args:
+        mapping: the kernel under any schedule.
+    """
+    device, tensor = mapping.device, mapping.tensor
+    read = device.kernels.host.read
+    columns = host_columns(tensor.columns, device)
+    least = host_phase(device, read, columns, closed=True).issued
+    if mapping.unit_columns:
+        load = mapping.commands.load
+        spans = device.commands[load].spans
+        depth = range(mapping.head.depth)
+        units = sum(p.cycles + 1 for p in Paces(tensor).phase(load, spans, 0, depth, 0))
+        least = min(least, units)
+    return Bound(float(least), 0.0, 0.0)
 
 
 def estimate(mapping: ReductionMapping, *, from_dram: bool = True) -> Estimate:
@@ -148,26 +196,33 @@ def estimate(mapping: ReductionMapping, *, from_dram: bool = True) -> Estimate:
     """
     device, host = mapping.device, mapping.device.kernels.host
     commands, activations = _units_work(mapping)
-    reads = from_dram or mapping.by_units
-    commands[host.read] += _read_columns(mapping) if reads else 0
-    commands[host.write] += _written_columns(mapping)
-    if mapping.by_units and not from_dram:
-        commands[host.write] += mapping.tensor.columns
+    reads = _read_columns(mapping, from_dram=from_dram)
+    written = _written_columns(mapping, from_dram=from_dram)
+    commands[host.read] += sum(reads)
+    commands[host.write] += sum(written)
     opener, _ = device.row_commands(())
-    if reads and not mapping.by_units:
-        activations[opener] += bank_rows(device, mapping.tensor.columns)
+    if not mapping.by_units:
+        activations[opener] += sum(bank_rows(device, columns) for columns in reads)
     if not (mapping.shares_row and reads):
-        activations[opener] += bank_rows(device, _written_columns(mapping))
+        activations[opener] += bank_rows(device, written[1])
     moved = (commands[host.read] + commands[host.write]) * device.column_bytes
-    partials = mapping.partials if mapping.by_units else mapping.kernel.terms
     return Estimate(
         cycle_parts(mapping, from_dram=from_dram),
         dict(+commands),
         dict(+activations),
         moved,
-        mapping.kernel.results * (partials - 1),
+        _host_additions(mapping),
         energy_pj(device, commands, activations),
     )
+
+
+def _host_additions(mapping: ReductionMapping) -> int:
+    if mapping.gives_result:
+        return 0
+    parts = mapping.kernel.elements
+    if mapping.by_units:
+        parts = prod(mapping.partial_shape) + mapping.fold.rest
+    return parts - mapping.kernel.results
 
 
 def _units_work(mapping: ReductionMapping) -> tuple[Counter[str], Counter[str]]:

@@ -1,18 +1,20 @@
 """A reduction's schedule bound to a device: what units add up, what they leave, what the host adds.
 
-Units add columns lane by lane, so they work where the host's layout has put the data: a result
-whose elements fill whole columns of every bank. Each unit then leaves one column of partial sums.
+Units add columns lane by lane, so they work where the host's layout has put the data (`cost.fold`).
+Where all summands of a result meet in one lane of one bank, that is the result; else every unit
+leaves columns of partial sums, which the host reads and adds, with what units have not read.
 """
 
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
 
+from pim_opt.cost.fold import Fold, best_fold
 from pim_opt.cost.host_columns import HostColumns
 from pim_opt.devices import Device
 from pim_opt.devices.model import FileCommands, ReductionKernels
 from pim_opt.dialects.lane_schedule import LaneSchedule
-from pim_opt.dialects.placement import BANK, LOCAL, Piece, Placement
+from pim_opt.dialects.placement import Placement, interleaved
 from pim_opt.dialects.reduction import Reduction
 from pim_opt.dialects.schedule import ScheduleError
 
@@ -46,10 +48,9 @@ class ReductionMapping:
             raise ScheduleError(f"'registers:' names one file that sums gather in: {known}")
         if self.schedule.columns not in (0, self.unit_columns):
             raise ScheduleError(
-                f"'columns: {self.schedule.columns}', but every result fills {self.unit_columns}"
-                f' whole columns of all banks of device "{self.device.name}"'
+                f"'columns: {self.schedule.columns}', but of every sum {self.unit_columns} whole"
+                f' columns lie in one bank of device "{self.device.name}"'
             )
-
         if self.schedule.rows == "shared" and self.row_columns > self.device.columns:
             raise ScheduleError(
                 f"'rows: shared', but input, sums and result take {self.row_columns} columns"
@@ -76,84 +77,146 @@ class ReductionMapping:
     @cached_property
     def tensor(self) -> HostColumns:
         """How the input lies."""
-        return HostColumns(self.device, self.kernel.results * self.kernel.terms, self.lanes)
-
-    @property
-    def unit_columns(self) -> int:
-        """Columns of every bank that one result fills; 0 if it does not fill them whole."""
-        whole, rest = divmod(self.kernel.terms, self.tensor.banks * self.lanes)
-        return 0 if rest else whole
-
-    @property
-    def by_units(self) -> bool:
-        """Whether units add anything."""
-        return self.schedule.columns > 0
-
-    # Units
-
-    @property
-    def unit_level(self) -> str:
-        """The level whose members have a register file each."""
-        return self.device.registers[self.register].per
-
-    @cached_property
-    def inner_levels(self) -> tuple[str, ...]:
-        """Levels inside a unit, outermost first."""
-        return tuple(loop.level.name for loop in self.tensor.used_below(self.unit_level))
-
-    @property
-    def banks_of_unit(self) -> int:
-        """Banks that share a register file."""
-        return self.device.members(self.inner_levels)
-
-    @property
-    def units(self) -> int:
-        """Units of the device."""
-        return self.tensor.banks // self.banks_of_unit
-
-    @property
-    def partials(self) -> int:
-        """Partial sums of each result that the host adds."""
-        return self.units * self.lanes
-
-    @property
-    def together(self) -> int:
-        """Results that units sum before they store: what registers hold and one row's columns."""
-        entries = self.device.registers[self.register].entries
-        in_row = self.device.columns // max(self.schedule.columns, 1)
-        return min(self.kernel.results, entries, max(in_row, 1))
-
-    @property
-    def batches(self) -> int:
-        """Rounds of so many results, the last of which may have fewer."""
-        return -(-self.kernel.results // self.together)
-
-    # Rows
-
-    @property
-    def input_rows(self) -> int:
-        """Rows of every bank that the input takes."""
-        return -(-self.tensor.depth // self.device.columns)
-
-    @property
-    def partial_rows(self) -> int:
-        """Rows of every bank that partial sums take."""
-        return -(-self.kernel.results // self.device.columns) if self.by_units else 0
-
-    @property
-    def shares_row(self) -> bool:
-        """Whether input, partial sums and result lie in one row."""
-        return self.schedule.rows == "shared"
+        return HostColumns(self.device, self.kernel.elements, self.lanes)
 
     @cached_property
     def result(self) -> HostColumns:
         """How the result lies."""
         return HostColumns(self.device, self.kernel.results, self.lanes)
 
+    # Units
+
+    @property
+    def by_units(self) -> bool:
+        """Whether units add anything."""
+        return self.schedule.columns > 0
+
+    @cached_property
+    def inner_levels(self) -> tuple[str, ...]:
+        """Levels inside a unit, outermost first."""
+        unit = self.device.registers[self.register].per
+        return tuple(loop.level.name for loop in self.tensor.used_below(unit))
+
+    @property
+    def banks_of_unit(self) -> int:
+        """Banks that share a register file."""
+        return self.device.members(self.inner_levels)
+
+    @cached_property
+    def _best(self) -> Fold | None:
+        around = self.tensor.banks * self.lanes
+        inside = self.inner_levels
+        beside = [lp.weight * self.lanes for lp in self.tensor.loops if lp.level.name in inside]
+        return best_fold(self.kernel, around, beside, self.banks_of_unit)
+
+    @property
+    def unit_columns(self) -> int:
+        """Columns of a bank that units can add up for each sum; 0 if they can add nothing."""
+        return 0 if self._best is None else self._best.terms
+
+    @property
+    def fold(self) -> Fold:
+        """What units add up, if they do."""
+        assert self._best is not None, "units add nothing"
+        return self._best
+
+    @property
+    def joined_levels(self) -> tuple[str, ...]:
+        """Levels inside a unit whose members' columns go into one sum."""
+        return self.inner_levels if self.fold.joins else ()
+
+    @property
+    def joined_banks(self) -> int:
+        """Banks whose columns go into one sum."""
+        return self.device.members(self.joined_levels)
+
+    @property
+    def sums_of_unit(self) -> int:
+        """Sums that a unit has at a time for each of a bank."""
+        return self.banks_of_unit // self.joined_banks
+
+    @property
+    def blocks(self) -> int:
+        """Columns of a bank from one summand of a sum to the next: so many sums lie side by side"""
+        return self.fold.period // (self.tensor.banks * self.lanes)
+
+    @property
+    def runs(self) -> int:
+        """Runs of columns that are gone through one after the other."""
+        return self.fold.outer if self.blocks > 1 else 1
+
+    @property
+    def sums(self) -> int:
+        """Sums of a bank in each run: side by side, or one after the other."""
+        return self.blocks if self.blocks > 1 else self.fold.outer
+
+    @property
+    def together(self) -> int:
+        """Sums of a bank that are not stored yet: what registers hold and one row's columns."""
+        entries = self.device.registers[self.register].entries // self.sums_of_unit
+        in_row = self.device.columns // self.fold.terms if self.blocks == 1 else entries
+        return min(self.sums, entries, max(in_row, 1))
+
+    @property
+    def batches(self) -> int:
+        """Rounds of so many sums in each run, the last of which may have fewer."""
+        return -(-self.sums // self.together)
+
+    @property
+    def run_columns(self) -> int:
+        """Columns of a bank in one run."""
+        return self.fold.terms * self.blocks * (self.fold.outer // self.runs)
+
+    @property
+    def steps(self) -> tuple[int, int]:
+        """Columns of a bank from one sum's first to the next one's, and between its summands."""
+        return (1, self.blocks) if self.blocks > 1 else (self.fold.terms, 1)
+
+    # What is left to the host
+
+    @cached_property
+    def head(self) -> HostColumns:
+        """The elements that units add up."""
+        fold = self.fold
+        return HostColumns(self.device, fold.outer * fold.terms * fold.period, self.lanes)
+
+    @property
+    def rest(self) -> HostColumns | None:
+        """The elements behind those, which the host adds; None if there are none."""
+        rest = self.fold.rest if self.by_units else 0
+        return HostColumns(self.device, rest, self.lanes) if rest else None
+
+    def part_shape(self, elements: int) -> tuple[int, ...]:
+        """The input's shape with so many elements in every run."""
+        sizes, axis = self.kernel.sizes, self.fold.axis
+        return (*sizes[:axis], elements // self.fold.inner, *sizes[axis + 1 :])
+
+    @property
+    def partial_shape(self) -> tuple[int, ...]:
+        """The shape of the sums that units leave."""
+        return self.part_shape(self.fold.period // self.joined_banks)
+
+    @property
+    def gives_result(self) -> bool:
+        """Whether the sums of the units are the results, in their order."""
+        if not self.by_units or self.rest is not None or self.kernel.permutes:
+            return False
+        return prod(self.partial_shape) == self.kernel.results
+
+    # Rows
+
     @property
     def partial_columns(self) -> int:
-        """Columns of every unit's first bank that partial sums take."""
-        return self.kernel.results if self.by_units else 0
+        """Columns of a bank that sums for the host to read take."""
+        return self.fold.outer * self.blocks if self.by_units and not self.gives_result else 0
+
+    def _rows(self, columns: int) -> int:
+        return -(-columns // self.device.columns)
+
+    @property
+    def shares_row(self) -> bool:
+        """Whether input, partial sums and result lie in one row."""
+        return self.schedule.rows == "shared"
 
     @property
     def row_columns(self) -> int:
@@ -163,29 +226,42 @@ class ReductionMapping:
     @property
     def rows(self) -> int:
         """Rows of every bank that all tensors take."""
-        result = -(-self.result.depth // self.device.columns)
-        return 1 if self.shares_row else self.input_rows + self.partial_rows + result
+        if self.shares_row:
+            return 1
+        parts = (self.tensor.depth, self.partial_columns, self.result.depth)
+        return sum(self._rows(columns) for columns in parts)
 
     @property
-    def partial_place(self) -> tuple[int, int]:
-        """Row and column of the first partial sum, counted from those of the input."""
-        return (0, self.tensor.depth) if self.shares_row else (self.input_rows, 0)
+    def sums_place(self) -> tuple[int, int]:
+        """Row and column of the units' first sum, counted from those of the input."""
+        return (0, self.tensor.depth) if self.shares_row else (self._rows(self.tensor.depth), 0)
+
+    @property
+    def result_place(self) -> tuple[int, int]:
+        """Row and column of the result, counted from those of the input."""
+        row, column = self.sums_place
+        partial = self.partial_columns
+        return (row, column + partial) if self.shares_row else (row + self._rows(partial), 0)
 
     def result_placement(self, row: int) -> Placement:
         """The result in host layout, if the input lies from `row` on."""
-        if self.shares_row:
-            return self.result.placement(row, self.tensor.depth + self.partial_columns)
-        return self.result.placement(row + self.input_rows + self.partial_rows)
+        first, column = self.result_place
+        return self.result.placement(row + first, column)
+
+    def rest_placement(self, row: int) -> Placement:
+        """What units do not add, where it lies if the input lies from `row` on."""
+        assert self.rest is not None, "nothing is left"
+        first, column = divmod(self.head.depth, self.device.columns)
+        return self.rest.placement(row + first, column)
 
     def partial_placement(self, row: int) -> Placement:
-        """Partial sums: a column for each result in the first bank of every unit.
+        """The units' sums, as the host's layout has them: in the first of the banks that join.
 
-        Axis 0 counts units and their lanes, axis 1 results; the input lies from `row` on.
+        Args:
+            row: from which on the input lies.
         """
-        inside = set(self.inner_levels)
-        outside = tuple(lv.short for lv in self.device.levels if lv.name not in inside)
-        sizes = [self.device.level(name).count for name in outside]
-        partial = (Piece(outside, prod(sizes)), Piece(LOCAL, self.lanes))
-        results = (Piece(LOCAL, self.kernel.results, self.lanes),)
-        first, column = self.partial_place
-        return Placement(BANK, (partial, results), row=row + first, column=column)
+        first, column = self.sums_place
+        loops = [lp for lp in self.tensor.loops if lp.level.name not in self.joined_levels]
+        order = [(loop.level.short, loop.level.count) for loop in loops]
+        elements = prod(self.partial_shape)
+        return interleaved(elements, self.lanes, order, row + first, column)

@@ -80,9 +80,11 @@ def _elementwise(dims: tuple[Dim, ...], accesses: Sequence[Access], detail: str)
 
 
 def _reduction(dims: tuple[Dim, ...], accesses: Sequence[Access], detail: str) -> Reduction:
-    found = Reduction(dims, detail)
-    if list(accesses) != [*found.inputs, found.result]:
-        raise ValueError("a reduction's input has both dimensions, its result the first")
+    if len(accesses) != 2:
+        raise ValueError(f"{len(accesses)} indexing maps; a reduction has 2")
+    found = Reduction(dims, accesses[1], detail)
+    if accesses[0] != found.inputs[0]:
+        raise ValueError("a reduction's input has all of its dimensions in order")
     return found
 
 

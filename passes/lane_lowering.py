@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from xdsl.builder import ImplicitBuilder
-from xdsl.dialects import arith
+from xdsl.dialects import arith, tensor
 from xdsl.dialects.builtin import MemRefType
 from xdsl.ir import Block, Operation, Region, SSAValue
 
@@ -53,7 +53,7 @@ class _Lowering:
     def lower(self, op: Operation) -> None:
         """Emit what one op of the kernel's body needs."""
         match op:
-            case BindOp() | UnbindOp() | YieldOp() | arith.ConstantOp():
+            case BindOp() | UnbindOp() | YieldOp() | arith.ConstantOp() | tensor.ExtractSliceOp():
                 pass
             case RearrangeOp():
                 self._rearrange(op)
@@ -61,8 +61,9 @@ class _Lowering:
                 memory = self.memory[op.source]
                 self.builder.add(HostArrangeOp(memory, self._stage(op.result), op.by))
             case CombineOp():
-                memory = self.memory[op.partials]
-                self.builder.add(HostCombineOp(memory, self._stage(op.result)))
+                memory, *more = (self.memory[value] for value in (op.partials, *op.more))
+                result = self._stage(op.result)
+                self.builder.add(HostCombineOp(memory, result, more, op.axes))
             case DistributeOp():
                 self.section(op, self.builder)
                 self.builder.barrier()
@@ -129,6 +130,9 @@ def _rebound(bind: BindOp, kernel: KernelOp, body: Block) -> SSAValue:
     owner = bind.source.owner
     if isinstance(owner, arith.ConstantOp):
         source: SSAValue = arith.ConstantOp(owner.value).result
+    elif isinstance(owner, tensor.ExtractSliceOp):
+        number = kernel.body.block.args.index(owner.source)
+        source = owner.clone({owner.source: body.args[number]}).result
     else:
         source = body.args[kernel.body.block.args.index(bind.source)]
     return BindOp(source, layout_of(bind.result), resident=bind.resident is not None).result

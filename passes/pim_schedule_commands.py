@@ -55,7 +55,8 @@ def _memories(kernel: KernelOp) -> dict[SSAValue, SSAValue]:
     combined: dict[SSAValue, SSAValue] = {}
     for op in kernel.body.walk():
         if isinstance(op, HostCombineOp):
-            combined[op.result] = combined.get(op.partials, op.partials)
+            first = combined.get(op.partials, op.partials)
+            combined |= {value: first for value in (*op.more, op.result)}
         if isinstance(op, HostArrangeOp):
             combined[op.result] = combined.get(op.source, op.source)
     return combined

@@ -9,7 +9,8 @@ from xdsl.dialects.linalg import ops as linalg
 from xdsl.dialects.linalg.attrs import IteratorType
 from xdsl.ir import SSAValue
 
-from pim_opt.dialects.reduction import Reduction, reduction
+from pim_opt.dialects.iteration import Access, Role, name_dims
+from pim_opt.dialects.reduction import Reduction
 from pim_opt.passes.recognise_contraction import axes_of, unextended
 
 _COMBINERS: dict[type, str] = {
@@ -24,7 +25,7 @@ class ReductionOp:
     """A linalg.generic that combines elements of its only input along some axes."""
 
     reduction: Reduction
-    """Once the axes are joined that are kept, and those that are reduced."""
+    """Once neighbouring axes are joined that are both kept or both reduced."""
     operand: SSAValue
 
 
@@ -48,17 +49,53 @@ def recognise_reduction(op: linalg.GenericOp) -> ReductionOp | str | None:
     if any(0 in shape for shape in shapes):
         return "it has nothing to compute: a dimension has size 0"
     source, result = (axes_of(attr.data) for attr in op.indexing_maps)
-    if source is None or result is None or len(source) != len(kinds):
+    if source is None or result is None or len(set(source) - {None}) != len(kinds):
         return "an operand is indexed by more than plain dimensions"
-    axes = [(dim, size) for dim, size in zip(source, shapes[0], strict=True) if dim is not None]
-    kept = [(dim, size) for dim, size in axes if kinds[dim] is IteratorType.PARALLEL]
-    long = [dim for dim, size in axes if size > 1]
-    if sorted(long, key=lambda dim: kinds[dim] is IteratorType.REDUCTION) != long:
-        return "it sums along other axes than the last"
-    if [dim for dim in result if dim is not None] != [dim for dim, _ in kept]:
-        return "its result has its axes in another order"
-    results = prod(size for _, size in kept)
-    return ReductionOp(reduction(results, prod(shapes[0]) // results, combiner), op.inputs[0])
+    sizes = [size if dim is not None else 1 for dim, size in zip(source, shapes[0], strict=True)]
+    space = _Space(
+        tuple(dim for dim, size in zip(source, sizes, strict=True) if dim is not None and size > 1),
+        tuple(dim for dim in result if dim is not None),
+        {dim: size for dim, size in zip(source, sizes, strict=True) if dim is not None},
+    )
+    return ReductionOp(space.joined(combiner), op.inputs[0])
+
+
+@dataclass(frozen=True)
+class _Space:
+    """The loops of a reduction: those of the input's axes longer than 1, and the result's."""
+
+    source: tuple[int, ...]
+    result: tuple[int, ...]
+    sizes: dict[int, int]
+
+    def joined(self, combiner: str) -> Reduction:
+        """The reduction, neighbours that are both kept or both summed as one dimension."""
+        groups: list[list[int]] = []
+        for dim in self.source:
+            if groups and self._follows(groups[-1][-1], dim):
+                groups[-1].append(dim)
+            else:
+                groups.append([dim])
+        pairs = [(prod(self.sizes[dim] for dim in group), self._role(group[0])) for group in groups]
+        # Loops of one iteration have gone; but there is a dimension of each role.
+        for role in (Role.PARALLEL, Role.REDUCTION):
+            if role not in [kind for _, kind in pairs]:
+                pairs.append((1, role))
+                groups.append([])
+        kept = [number for number, (_, role) in enumerate(pairs) if role is Role.PARALLEL]
+        kept.sort(key=lambda number: [self.result.index(dim) for dim in groups[number]])
+        return Reduction(name_dims(pairs), Access(tuple(kept)), combiner)
+
+    def _role(self, dim: int) -> Role:
+        return Role.PARALLEL if dim in self.result else Role.REDUCTION
+
+    def _follows(self, before: int, dim: int) -> bool:
+        if self._role(before) is not self._role(dim):
+            return False
+        if dim not in self.result:
+            return True
+        long = [other for other in self.result if self.sizes[other] > 1]
+        return long.index(dim) == long.index(before) + 1
 
 
 def _combiner(op: linalg.GenericOp) -> str | None:

@@ -74,10 +74,10 @@ class _Run:
             case HoldOp():
                 self.memories[item.buffer] = arguments[item.source].copy()
             case HostCombineOp():
-                partials = self.memories[item.partials]
-                total = partials.astype(np.float32).sum(axis=0)
-                self.memories[item.result][...] = total.astype(partials.dtype)
-                self.host_additions += partials.size - total.size
+                partials = [self.memories[value] for value in (item.partials, *item.more)]
+                result = self.memories[item.result]
+                result[...] = added(partials, item.axes).astype(result.dtype)
+                self.host_additions += sum(part.size for part in partials) - result.size
             case HostScaleOp():
                 memory = self.memories[item.buffer]
                 scaled = memory.astype(np.float32) * np.float32(item.factor.value.data)
@@ -107,6 +107,12 @@ class _Run:
 def _memory_type(buffer: SSAValue) -> tuple[tuple[int, ...], np.dtype[Any]]:
     type_ = cast(MemRefType[Attribute], buffer.type)
     return type_.get_shape(), dtype_of(str(type_.element_type))
+
+
+def added(partials: Sequence[Array], axes: Sequence[int]) -> NDArray[np.float32]:
+    """What the host makes of partial sums: their sums along some axes, in f32."""
+    parts = [np.asarray(part.astype(np.float32).sum(axis=tuple(axes))) for part in partials]
+    return sum(parts[1:], parts[0])
 
 
 def arranged(source: Array, map_: AffineMap, shape: tuple[int, ...]) -> Array:

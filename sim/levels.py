@@ -42,7 +42,7 @@ from pim_opt.dialects.reduction import Reduction
 from pim_opt.dialects.schedule import one_batch
 from pim_opt.sim.element_types import dtype_of
 from pim_opt.sim.evaluate import Environment, Evaluator, Handler, Value
-from pim_opt.sim.functional import Execution, arranged, run_program
+from pim_opt.sim.functional import Execution, added, arranged, run_program
 from pim_opt.sim.machine import SimulationError, softmax
 from pim_opt.sim.placed_tensor import PlacedTensor, store
 
@@ -112,10 +112,10 @@ def _change_layout(evaluator: Evaluator, op: Operation, env: Environment) -> Seq
 
 
 def _combine(evaluator: Evaluator, op: Operation, env: Environment) -> Sequence[Value]:
-    partials = _logical(env[op.operands[0]])
-    type_ = cast(TensorType[Attribute], op.results[0].type)
-    total = partials.astype(np.float32).sum(axis=0)
-    return [_laid_out(total.astype(dtype_of(str(type_.element_type))), op.results[0])]
+    combine = cast(CombineOp, op)
+    arrays = [_logical(env[value]) for value in (combine.partials, *combine.more)]
+    dtype = dtype_of(str(combine.result.type.element_type))
+    return [_laid_out(added(arrays, combine.axes).astype(dtype), combine.result)]
 
 
 def _scale(evaluator: Evaluator, op: Operation, env: Environment) -> Sequence[Value]:
@@ -194,24 +194,25 @@ def _distribute_columns(
 
 
 def _distribute_units(evaluator: Evaluator, op: DistributeOp, env: Environment) -> Sequence[Value]:
-    """Run the body on each unit's columns of a tensor whose results fill all banks."""
-    results, columns, lanes = cast(TensorType[Attribute], op.body.block.args[0].type).get_shape()
+    """Run the body on the columns of a tensor in host layout that each unit adds up."""
     kernel, device = op.kernel.computation, load_device(op.kernel.device.data)
     assert isinstance(kernel, Reduction), "the kernel's class is reduction"
     assert op.kernel.schedule is not None, "the verifier of pim.distribute has seen to it"
+    lanes = device.column_elements(str(op.output.type.element_type))
     mapping = ReductionMapping(kernel, one_batch(op.kernel.schedule.data), device, lanes)
+    fold = mapping.fold
     # Banks in the host's order have their levels' coordinates, the slowest first.
     loops = mapping.tensor.loops[::-1]
+    counts = [loop.level.count for loop in loops]
     grid = _logical(env[op.inputs[0]]).reshape(
-        results, mapping.schedule.columns, *(loop.count for loop in loops), lanes
+        fold.outer, fold.terms, mapping.blocks, *counts, lanes
     )
-    position = {loop.level.name: 2 + axis for axis, loop in enumerate(loops)}
-    inner = [position[name] for name in mapping.inner_levels]
-    units = [position[lv.name] for lv in device.levels if position[lv.name] not in inner]
-    tiles = grid.transpose([*units, 0, 1, *inner, grid.ndim - 1])
-    tiles = tiles.reshape(mapping.units, results, columns, lanes)
-    (sums,) = evaluator.evaluate_block(op.body.block, [tiles], batch=True)
-    partials = cast(Array, sums).swapaxes(1, 2).reshape(mapping.partials, results)
+    joined = [3 + i for i, lp in enumerate(loops) if lp.level.name in mapping.joined_levels]
+    apart = [axis for axis in range(3, grid.ndim - 1) if axis not in joined]
+    tiles = grid.transpose([*apart, 0, 2, 1, *joined, grid.ndim - 1])
+    tile = cast(TensorType[Attribute], op.body.block.args[0].type).get_shape()
+    (sums,) = evaluator.evaluate_block(op.body.block, [tiles.reshape(-1, *tile)], batch=True)
+    partials = cast(Array, sums).swapaxes(0, 1).reshape(op.output.type.get_shape())
     return [_laid_out(partials, op.output)]
 
 

@@ -174,9 +174,11 @@ def _source_contraction_bound(
 
 
 def _sum_bound(kernel: Reduction, source: Array, element: str) -> tuple[Doubles, Doubles]:
-    """Sums along axis 1, and how far those of registers that hold `element` may be off."""
+    """The sums, and how far those of registers that hold `element` may be off."""
     wide, unit = source.astype(np.float64), unit_roundoff(element)
-    exact, magnitude = wide.sum(axis=1), np.abs(wide).sum(axis=1)
+    order = [sorted(kernel.result.dims).index(dim) for dim in kernel.result.dims]
+    exact = wide.sum(axis=kernel.summed).transpose(order)
+    magnitude = np.abs(wide).sum(axis=kernel.summed).transpose(order)
     if (wide == np.round(wide)).all() and magnitude.max(initial=0.0) <= 0.5 / unit:
         return exact, np.zeros_like(exact)
     return exact, kernel.terms * unit * magnitude + SMALLEST_STEP

@@ -46,6 +46,7 @@ from xdsl.utils.exceptions import VerifyException
 from pim_opt.dialects.computation import Computation, computation_of, text_of
 from pim_opt.dialects.iteration import Access, Contraction
 from pim_opt.dialects.pim.attrs import ScheduleAttr, SpaceAttr
+from pim_opt.dialects.pim.partial_sums import axes_over, over_axes, verify_combines
 from pim_opt.dialects.schedule import ScheduleError, check_covers
 
 INPUTS = ("dram", "host")
@@ -355,30 +356,56 @@ class DistributeOp(IRDLOperation):
 
 @irdl_op_definition
 class CombineOp(IRDLOperation):
-    """Adds the partial sums along axis 0 in f32 and rounds to the result's element type.
+    """Adds partial sums along some axes in f32 and rounds to the result's element type.
 
     %y = pim.combine %p : tensor<2x64xf32> -> tensor<64xf16>
+
+    Without `over` these are those of axis 0. Several tensors of partial sums may differ in size
+    along the axes that are added:
+
+    %y = pim.combine %p, %q over [1] :
+         tensor<64x2xf16>, tensor<64x5xf16> -> tensor<64xf16>
     """
 
     name = "pim.combine"
 
     partials = operand_def(TensorType)
+    more = var_operand_def(TensorType)
+    """Further partial sums of the same results."""
     result = result_def(TensorType)
+
+    over = opt_prop_def(DenseArrayBase.constr(i64))
 
     traits = traits_def(Pure())
 
-    assembly_format = "$partials attr-dict `:` type($partials) `->` type($result)"
+    assembly_format = (
+        "$partials (`,` $more^)? (`over` $over^)? attr-dict"
+        " `:` type($partials) (`,` type($more)^)? `->` type($result)"
+    )
 
-    def __init__(self, partials: SSAValue, result_type: Attribute) -> None:
-        super().__init__(operands=[partials], result_types=[result_type])
+    def __init__(
+        self,
+        partials: SSAValue,
+        result_type: Attribute,
+        more: Sequence[SSAValue] = (),
+        over: Sequence[int] = (0,),
+    ) -> None:
+        super().__init__(
+            operands=[partials, more],
+            result_types=[result_type],
+            properties={"over": over_axes(over)},
+        )
+
+    @property
+    def axes(self) -> tuple[int, ...]:
+        """The axes that are added up."""
+        return axes_over(self.over)
 
     def verify_(self) -> None:
-        partials = cast(TensorType[Attribute], self.partials.type).get_shape()
         result = self.result.type.get_shape()
-        if partials[1:] != result:
-            raise VerifyException(
-                f"partials {list(partials)} without their first axis are not {list(result)}"
-            )
+        for partials in (self.partials, *self.more):
+            shape = cast(TensorType[Attribute], partials.type).get_shape()
+            verify_combines(shape, self.axes, result)
 
 
 def plain(type_: Attribute) -> TensorType[Attribute]:

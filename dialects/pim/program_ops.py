@@ -10,6 +10,7 @@ from typing import cast
 
 from xdsl.dialects.builtin import (
     AffineMapAttr,
+    DenseArrayBase,
     FloatAttr,
     IndexType,
     IntegerAttr,
@@ -46,6 +47,7 @@ from xdsl.utils.exceptions import VerifyException
 
 from pim_opt.dialects.layout import layout_of
 from pim_opt.dialects.pim.kernel_ops import YieldOp
+from pim_opt.dialects.pim.partial_sums import axes_over, over_axes, verify_combines
 
 
 @irdl_op_definition
@@ -347,30 +349,48 @@ class BarrierOp(IRDLOperation):
 
 @irdl_op_definition
 class HostCombineOp(IRDLOperation):
-    """The host adds partial sums along axis 0 in f32 and rounds to the element type.
+    """The host adds partial sums along some axes in f32 and rounds to the element type.
 
     pim.host_combine %p into %y : memref<4x64xf16> into memref<64xf16>
+
+    As for `pim.combine`, there may be several tensors of them, and other axes than the first.
     """
 
     name = "pim.host_combine"
 
     partials = operand_def(MemRefType)
+    more = var_operand_def(MemRefType)
+    """Further partial sums of the same results."""
     result = operand_def(MemRefType)
+
+    over = opt_prop_def(DenseArrayBase.constr(i64))
 
     traits = traits_def(MemoryReadEffect(), MemoryWriteEffect())
 
-    assembly_format = "$partials `into` $result attr-dict `:` type($partials) `into` type($result)"
+    assembly_format = (
+        "$partials (`,` $more^)? (`over` $over^)? `into` $result attr-dict"
+        " `:` type($partials) (`,` type($more)^)? `into` type($result)"
+    )
 
-    def __init__(self, partials: SSAValue, result: SSAValue) -> None:
-        super().__init__(operands=[partials, result])
+    def __init__(
+        self,
+        partials: SSAValue,
+        result: SSAValue,
+        more: Sequence[SSAValue] = (),
+        over: Sequence[int] = (0,),
+    ) -> None:
+        super().__init__(operands=[partials, more, result], properties={"over": over_axes(over)})
+
+    @property
+    def axes(self) -> tuple[int, ...]:
+        """The axes that are added up."""
+        return axes_over(self.over)
 
     def verify_(self) -> None:
-        partials = cast(MemRefType[Attribute], self.partials.type).get_shape()
         result = cast(MemRefType[Attribute], self.result.type).get_shape()
-        if partials[1:] != result:
-            raise VerifyException(
-                f"partials {list(partials)} without their first axis are not {list(result)}"
-            )
+        for partials in (self.partials, *self.more):
+            shape = cast(MemRefType[Attribute], partials.type).get_shape()
+            verify_combines(shape, self.axes, result)
 
 
 @irdl_op_definition

@@ -1,7 +1,7 @@
 """A scheduled reduction, split over the units of its device, or left to the host."""
 
 from xdsl.builder import ImplicitBuilder
-from xdsl.dialects import arith
+from xdsl.dialects import arith, tensor
 from xdsl.dialects.builtin import AffineMapAttr, AnyFloat, TensorType
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.dialects.linalg.attrs import IteratorType, IteratorTypeAttr
@@ -11,30 +11,49 @@ from xdsl.ir.affine import AffineDimExpr, AffineMap
 from pim_opt.cost.reduction_mapping import ReductionMapping
 from pim_opt.dialects.pim import ArrangeOp, CombineOp, DistributeOp, KernelOp, YieldOp
 from pim_opt.passes.contraction_body import zeros
-from pim_opt.passes.kernel_access import element_of
+from pim_opt.passes.kernel_access import element_of, shape_of
 
 
 def distribute(kernel: KernelOp, mapping: ReductionMapping) -> None:
     """Replace the kernel's body by its distributed form."""
     body = Block(arg_types=kernel.inputs.types)
     with ImplicitBuilder(body):
-        partials = _by_units(kernel, mapping, body.args[0]) if mapping.by_units else None
-        if partials is None:
-            partials = _transposed(mapping, body.args[0])
-        YieldOp(CombineOp(partials, kernel.outputs[0].type).result)
+        source, output = body.args[0], kernel.outputs[0]
+        result_type = TensorType(element_of(output), shape_of(output))
+        # 1. Units add what lies in their columns.
+        head = source if mapping.rest is None else _part(source, mapping, first=True)
+        sums = _by_units(mapping, head, result_type) if mapping.by_units else source
+        # 2. The host adds what they leave, or everything.
+        if not mapping.gives_result:
+            rest = [] if mapping.rest is None else [_part(source, mapping, first=False)]
+            sums = _combined(mapping, sums, rest, result_type)
+        YieldOp(sums)
     kernel.detach_region(kernel.body)
     kernel.add_region(Region(body))
 
 
-def _by_units(kernel: KernelOp, mapping: ReductionMapping, value: SSAValue) -> SSAValue:
-    """The partial sums of all units and lanes: tensor<partials x results>."""
-    element, results = element_of(kernel.outputs[0]), mapping.kernel.results
-    columns = mapping.schedule.columns * mapping.banks_of_unit
-    tile = TensorType(element, [results, columns, mapping.lanes])
+def _part(source: SSAValue, mapping: ReductionMapping, *, first: bool) -> SSAValue:
+    """The points of the folded axis that units add up, which are the first, or the rest."""
+    whole, fold = shape_of(source), mapping.fold
+    held = fold.terms * fold.period
+    shape = mapping.part_shape(held if first else fold.rest)
+    offsets = [0] * len(whole)
+    offsets[fold.axis] = 0 if first else held // fold.inner
+    return tensor.ExtractSliceOp.from_static_parameters(source, offsets, shape).result
+
+
+def _by_units(
+    mapping: ReductionMapping, value: SSAValue, result_type: TensorType[AnyFloat]
+) -> SSAValue:
+    """The sums that units leave: the results, or partial sums along the folded axis."""
+    element, fold = result_type.element_type, mapping.fold
+    sums = fold.outer * mapping.blocks
+    tile = TensorType(element, [sums, fold.terms * mapping.joined_banks, mapping.lanes])
     core = Block(arg_types=[tile])
     with ImplicitBuilder(core):
-        YieldOp(_column_sum(core.args[0], TensorType(element, [results, mapping.lanes])))
-    type_ = TensorType(element, [mapping.partials, results])
+        YieldOp(_column_sum(core.args[0], TensorType(element, [sums, mapping.lanes])))
+    partials = TensorType(element, mapping.partial_shape)
+    type_ = result_type if mapping.gives_result else partials
     return DistributeOp([value], type_, Region(core)).output
 
 
@@ -57,8 +76,18 @@ def _column_sum(value: SSAValue, type_: TensorType[AnyFloat]) -> SSAValue:
     return generic.results[0]
 
 
-def _transposed(mapping: ReductionMapping, value: SSAValue) -> SSAValue:
-    """Every element a partial sum of its own: tensor<terms x results>."""
-    type_ = TensorType(element_of(value), [mapping.kernel.terms, mapping.kernel.results])
-    swapped = AffineMap(2, 0, (AffineDimExpr(1), AffineDimExpr(0)))
-    return ArrangeOp(value, AffineMapAttr(swapped), type_).result
+def _combined(
+    mapping: ReductionMapping,
+    sums: SSAValue,
+    rest: list[SSAValue],
+    result_type: TensorType[AnyFloat],
+) -> SSAValue:
+    """The results from partial sums, or summands, in the order of the input's axes."""
+    kernel, element = mapping.kernel, result_type.element_type
+    ordered = TensorType(element, [kernel.dims[dim].size for dim in kernel.kept])
+    result = CombineOp(sums, ordered, rest, kernel.summed).result
+    if not kernel.permutes:
+        return result
+    axes = tuple(AffineDimExpr(kernel.result.dims.index(dim)) for dim in kernel.kept)
+    by = AffineMap(len(axes), 0, axes)
+    return ArrangeOp(result, AffineMapAttr(by), result_type).result

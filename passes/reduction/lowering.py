@@ -13,77 +13,92 @@ from pim_opt.dialects.pim import DistributeOp, KernelOp
 from pim_opt.passes.lane_lowering import lower_in_place
 from pim_opt.passes.program_builder import ZERO, ProgramBuilder, level_coordinates
 
+_Round = tuple[AffineExpr, AffineExpr]
+"""The numbers of a run and of a batch of its sums."""
+
 
 @dataclass(frozen=True)
 class _Section:
-    """Emits what the units do: sums of some results at a time, then their partial sums stored."""
+    """Emits what the units do: some sums at a time, which are then stored."""
 
     mapping: ReductionMapping
     input_row: int
-    partial_place: tuple[int, int]
-    """Row and column of the first partial sum."""
+    sums_place: tuple[int, int]
+    """Row and column of the first sum."""
     builder: ProgramBuilder
 
     def emit(self) -> None:
         """The section, without the barrier after it."""
         mapping, builder = self.mapping, self.builder
-        commands, columns = mapping.commands, mapping.schedule.columns
+        commands, terms = mapping.commands, range(mapping.fold.terms)
         assert commands.add is not None, "a file of a reduction adds"
+        banks, joined = range(mapping.banks_of_unit), range(mapping.joined_banks)
         with builder.spmd(mapping.device.groups), ExitStack() as stack:
+            run = _loop(stack, builder, mapping.runs)
             batch = _loop(stack, builder, mapping.batches)
-            self._sum(batch, commands.load, range(1), range(1))
+            self._sum((run, batch), commands.load, terms[:1], banks[: mapping.sums_of_unit])
             builder.barrier()
-            self._sum(batch, commands.add, range(1), range(1, mapping.banks_of_unit))
-            self._sum(batch, commands.add, range(1, columns), range(mapping.banks_of_unit))
+            self._sum((run, batch), commands.add, terms[:1], joined[1:])
+            self._sum((run, batch), commands.add, terms[1:], banks)
             builder.barrier()
-            self._store(batch)
+            self._store((run, batch))
             builder.barrier()
 
-    def _sum(self, batch: AffineExpr, command: str, columns: range, banks: range) -> None:
-        """One command for these columns of these banks of every unit, for each result."""
-        if not columns or not banks:
+    def _sum(self, at: _Round, command: str, terms: range, banks: range) -> None:
+        """One command for these summands of each sum, in these banks of every unit."""
+        if not terms or not banks:
             return
         mapping = self.mapping
+        of_sum, of_term = mapping.steps
         with ExitStack() as stack:
-            entry, result = self._result(stack, batch)
-            column = _loop(stack, self.builder, len(columns)) + columns.start
-            bank = _loop(stack, self.builder, len(banks)) + banks.start
-            local = result * mapping.schedule.columns + column
-            self._issue(stack, command, bank, (self.input_row, local), entry)
+            # Columns are gone through in order: summands of sums that lie side by side take turns.
+            if of_term > of_sum:
+                term = _loop(stack, self.builder, len(terms)) + terms.start
+                entry, number = self._number(stack, at)
+            else:
+                entry, number = self._number(stack, at)
+                term = _loop(stack, self.builder, len(terms)) + terms.start
+            column = at[0] * mapping.run_columns + number * of_sum + term * of_term
+            self._issue(stack, command, banks, (self.input_row, column), entry)
 
-    def _store(self, batch: AffineExpr) -> None:
+    def _store(self, at: _Round) -> None:
+        mapping = self.mapping
         with ExitStack() as stack:
-            entry, result = self._result(stack, batch)
-            row, column = self.partial_place
-            place = (row, result + column)
-            self._issue(stack, self.mapping.commands.store, ZERO, place, entry)
+            entry, number = self._number(stack, at)
+            row, column = self.sums_place
+            place = (row, at[0] * mapping.sums + number + column)
+            banks = range(mapping.sums_of_unit)
+            self._issue(stack, mapping.commands.store, banks, place, entry)
 
-    def _result(self, stack: ExitStack, batch: AffineExpr) -> tuple[AffineExpr, AffineExpr]:
-        """The loop over the results of a batch: the entry of each, and its number."""
+    def _number(self, stack: ExitStack, at: _Round) -> tuple[AffineExpr, AffineExpr]:
+        """The loop over the sums of a batch: the place of each in it, and its number in the run."""
         mapping = self.mapping
         entry = _loop(stack, self.builder, mapping.together)
-        result = batch * mapping.together + entry
-        bounds = [result * -1 + (mapping.kernel.results - 1)]
-        padded = mapping.kernel.results % mapping.together
+        number = at[1] * mapping.together + entry
+        bounds = [number * -1 + (mapping.sums - 1)]
+        padded = mapping.sums % mapping.together
         stack.enter_context(self.builder.when(bounds if padded else []))
-        return entry, result
+        return entry, number
 
     def _issue(
         self,
         stack: ExitStack,
         command: str,
-        bank: AffineExpr,
+        banks: range,
         place: tuple[int, AffineExpr],
         entry: AffineExpr,
     ) -> None:
-        """The command in every unit that it must be sent to, at a column counted from a row."""
+        """The command in these banks of every unit, at a column counted from a row."""
         mapping, device = self.mapping, self.mapping.device
         inner = mapping.inner_levels
         sizes = {name: device.level(name).count for name in inner}
+        bank = _loop(stack, self.builder, len(banks)) + banks.start
         levels = level_coordinates(inner, bank, sizes)
         spans: Sequence[str] = (*device.commands[command].spans, *inner)
         for loop in mapping.tensor.loops_of(spans)[::-1]:
             levels[loop.level.name] = _loop(stack, self.builder, loop.count)
+        if mapping.sums_of_unit > 1:
+            entry = entry * mapping.sums_of_unit + bank
         row, column = place
         core = [levels.get(level.name, ZERO) for level in device.core_levels]
         address = [*core, column // device.columns + row, column % device.columns]

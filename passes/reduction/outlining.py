@@ -6,7 +6,6 @@ from math import prod
 from xdsl.builder import ImplicitBuilder
 from xdsl.dialects import arith, tensor
 from xdsl.dialects.builtin import (
-    AffineMapAttr,
     AnyFloat,
     ArrayAttr,
     IntegerAttr,
@@ -17,11 +16,12 @@ from xdsl.dialects.builtin import (
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.dialects.linalg.attrs import IteratorType, IteratorTypeAttr
 from xdsl.ir import Block, Region, SSAValue
-from xdsl.ir.affine import AffineDimExpr, AffineMap
 
 from pim_opt.cost.reduction_mapping import reduction_reason
 from pim_opt.dialects.compat.recognise import constant_initial_value
 from pim_opt.dialects.pim import KernelOp, YieldOp
+from pim_opt.dialects.pim.kernel_ops import access_map
+from pim_opt.dialects.reduction import Reduction
 from pim_opt.passes.contraction_body import cast_elements, zeros
 from pim_opt.passes.kernel_access import element_of, shape_of
 from pim_opt.passes.kernel_types import KernelTypes, choose_types
@@ -54,20 +54,21 @@ def find_reduction(op: linalg.GenericOp, request: Request) -> Offer | Refusal | 
 def _offer(op: linalg.GenericOp, found: ReductionOp, types: KernelTypes, request: Request) -> Offer:
     """A kernel on joined axes."""
     result, kernel = op.results[0], found.reduction
+    sums_shape = kernel.shape(kernel.result)
 
     def build(label: str) -> SSAValue:
         narrow = cast_elements(found.operand, types.unit)
-        source = reshaped(narrow, (kernel.results, kernel.terms))
+        source = reshaped(narrow, kernel.sizes)
         body = Block(arg_types=[source.type])
         with ImplicitBuilder(body):
-            wide = _row_sums(body.args[0], TensorType(f32, [kernel.results]))
+            wide = _sums(kernel, body.args[0])
             YieldOp(cast_elements(wide, types.unit))
         sums = KernelOp(
             label,
             request.device_name,
             kernel,
             [source],
-            [TensorType(types.unit, [kernel.results])],
+            [TensorType(types.unit, sums_shape)],
             [],
             request.origin,
             Region(body),
@@ -78,21 +79,22 @@ def _offer(op: linalg.GenericOp, found: ReductionOp, types: KernelTypes, request
     return Offer("reduction", result, [op], types, build)
 
 
-def _row_sums(value: SSAValue, type_: TensorType[AnyFloat]) -> SSAValue:
-    """The sums along axis 1 in f32, at the implicit insertion point."""
+def _sums(kernel: Reduction, value: SSAValue) -> SSAValue:
+    """The sums in f32, at the implicit insertion point."""
+    type_ = TensorType(f32, kernel.shape(kernel.result))
     block = Block(arg_types=[element_of(value), f32])
     with ImplicitBuilder(block):
         wide = arith.ExtFOp(block.args[0], f32)
         linalg.YieldOp(arith.AddfOp(block.args[1], wide.result))
-    kinds = (IteratorType.PARALLEL, IteratorType.REDUCTION)
+    kinds = [
+        IteratorType.PARALLEL if i in kernel.kept else IteratorType.REDUCTION
+        for i in range(len(kernel.dims))
+    ]
     generic = linalg.GenericOp(
         [value],
         [zeros(type_)],
         Region(block),
-        [
-            AffineMapAttr(AffineMap.identity(2)),
-            AffineMapAttr(AffineMap(2, 0, (AffineDimExpr(0),))),
-        ],
+        [access_map(access, len(kernel.dims)) for access in (*kernel.inputs, kernel.result)],
         [IteratorTypeAttr(kind) for kind in kinds],
         [type_],
     )

@@ -1,7 +1,10 @@
 """The places of a distributed reduction's operands."""
 
+from dataclasses import dataclass, field
+
 from xdsl.builder import ImplicitBuilder
-from xdsl.ir import Block, Region, SSAValue
+from xdsl.dialects import tensor
+from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 
 from pim_opt.cost.reduction_mapping import ReductionMapping
 from pim_opt.dialects.layout import (
@@ -20,38 +23,85 @@ from pim_opt.passes.kernel_access import from_dram
 
 def map_banks(kernel: KernelOp, mapping: ReductionMapping, first_row: int) -> None:
     """Place the operands in rows from `first_row` on."""
-    distributed = kernel.body.block.first_op
     rows = BankRows(mapping.device, first_row, kernel)
-    first = rows.take(mapping.rows)
+    placing = _Placing(mapping, rows.take(mapping.rows), from_dram(kernel))
     body = Block(arg_types=kernel.inputs.types)
+    old = kernel.body.block
+    placing.values[old.args[0]] = body.args[0]
     with ImplicitBuilder(body):
-        place = PlacementAttr(mapping.tensor.placement(first))
-        start = BindOp(body.args[0], place if from_dram(kernel) else HostAttr()).result
-        if isinstance(distributed, DistributeOp):
-            partials = _summed(distributed, start, place, mapping, first)
-        else:
-            assert isinstance(distributed, ArrangeOp), "pim-distribute has made one of the two"
-            partials = _read(distributed, start)
-        result = with_layout(plain(kernel.outputs[0].type), HostAttr())
-        combined = CombineOp(partials, result).result
-        stored = RequireOp(combined, PlacementAttr(mapping.result_placement(first))).result
-        YieldOp(UnbindOp(stored).result)
+        for op in old.ops:
+            placing.place(op)
     kernel.detach_region(kernel.body)
     kernel.add_region(Region(body))
 
 
-def _summed(
-    op: DistributeOp, start: SSAValue, place: PlacementAttr, mapping: ReductionMapping, row: int
-) -> SSAValue:
-    """The units' sums, which the host reads from the rows that they are written to."""
-    placed = RequireOp(start, place).result
-    partial = PlacementAttr(mapping.partial_placement(row))
-    region = op.detach_region(op.body)
-    sums = DistributeOp([placed], with_layout(plain(op.output.type), partial), region)
-    return RequireOp(sums.output, HostAttr()).result
+@dataclass
+class _Placing:
+    """A kernel's body on its way to one with places; emits at the implicit insertion point."""
+
+    mapping: ReductionMapping
+    row: int
+    """From which on the input lies."""
+    from_dram: bool
+    values: dict[SSAValue, SSAValue] = field(default_factory=dict[SSAValue, SSAValue])
+    """What stands for each value of the body: of operands, and parts of them, not bound yet."""
+
+    def place(self, op: Operation) -> None:
+        """Emit an op with places."""
+        match op:
+            case tensor.ExtractSliceOp():
+                part = op.clone({op.source: self.values[op.source]})
+                self.values[op.result] = part.result
+            case DistributeOp():
+                self._distribute(op)
+            case CombineOp():
+                self._combine(op)
+            case ArrangeOp():
+                type_ = _with_host(op.result)
+                self.values[op.result] = ArrangeOp(self.values[op.source], op.by, type_).result
+            case _:
+                assert isinstance(op, YieldOp), "pim-distribute makes no other"
+                self._yield(self.values[op.arguments[0]])
+
+    def _distribute(self, op: DistributeOp) -> None:
+        mapping = self.mapping
+        place = PlacementAttr(mapping.head.placement(self.row))
+        start = BindOp(self.values[op.inputs[0]], place if self.from_dram else HostAttr()).result
+        left = (
+            mapping.result_placement(self.row)
+            if mapping.gives_result
+            else mapping.partial_placement(self.row)
+        )
+        type_ = with_layout(plain(op.output.type), PlacementAttr(left))
+        region = op.detach_region(op.body)
+        sums = DistributeOp([RequireOp(start, place).result], type_, region)
+        self.values[op.output] = sums.output
+
+    def _combine(self, op: CombineOp) -> None:
+        mapping = self.mapping
+        sums = self.values[op.partials]
+        if not mapping.by_units:
+            sums = self._bound(sums, PlacementAttr(mapping.tensor.placement(self.row)))
+        more = [
+            RequireOp(
+                self._bound(self.values[value], PlacementAttr(mapping.rest_placement(self.row))),
+                HostAttr(),
+            ).result
+            for value in op.more
+        ]
+        held = RequireOp(sums, HostAttr()).result
+        self.values[op.result] = CombineOp(held, _with_host(op.result), more, op.axes).result
+
+    def _bound(self, value: SSAValue, place: PlacementAttr) -> SSAValue:
+        """A part of the input where it starts."""
+        return BindOp(value, place if self.from_dram else HostAttr()).result
+
+    def _yield(self, value: SSAValue) -> None:
+        if not self.mapping.gives_result:
+            place = PlacementAttr(self.mapping.result_placement(self.row))
+            value = RequireOp(value, place).result
+        YieldOp(UnbindOp(value).result)
 
 
-def _read(op: ArrangeOp, start: SSAValue) -> SSAValue:
-    """The input with the host, every element of a result in a row of its own."""
-    held = RequireOp(start, HostAttr()).result
-    return ArrangeOp(held, op.by, with_layout(plain(op.result.type), HostAttr())).result
+def _with_host(value: SSAValue) -> Attribute:
+    return with_layout(plain(value.type), HostAttr())

@@ -5,6 +5,7 @@
 #same = affine_map<(i, j) -> (i, j)>
 #row = affine_map<(i, j) -> (j)>
 #kept = affine_map<(i, j) -> (i)>
+#column = affine_map<(i, j) -> (j)>
 
 // Operands that lie as the result does stay where they are; the bias is broadcast by the host, the
 // constant stays in PIM memory.
@@ -56,6 +57,30 @@ func.func @sums(%x: tensor<4x24xf16>) -> tensor<4xf16> {
     linalg.yield %s : f16
   } -> tensor<4xf16>
   func.return %y : tensor<4xf16>
+}
+
+// Where all summands of a result lie in one lane of one bank, units give the result and the host
+// reads nothing.
+// OUTLINE-LABEL: func.func @column_sums
+// OUTLINE: pim.kernel "reduction1" on "hbm-pim" computing "reduction: add" over <k 3 reduction, i 16384 parallel>
+// CHECK-LABEL: func.func @column_sums
+// CHECK: schedule <"columns: 3; registers: grf_a; rows: own">
+// CHECK: pim.issue "LD_OP1"
+// CHECK: pim.issue "ADD_OP1"
+// CHECK: pim.issue "WB_RES"
+// CHECK-NOT: pim.issue "RD"
+// CHECK-LABEL: func.func @on_the_host
+func.func @column_sums(%x: tensor<3x16384xf16>) -> tensor<16384xf16> {
+  %zero = arith.constant 0.0 : f16
+  %e = tensor.empty() : tensor<16384xf16>
+  %i = linalg.fill ins(%zero : f16) outs(%e : tensor<16384xf16>) -> tensor<16384xf16>
+  %y = linalg.generic {indexing_maps = [#same, #column], iterator_types = ["reduction", "parallel"]}
+      ins(%x : tensor<3x16384xf16>) outs(%i : tensor<16384xf16>) {
+  ^bb0(%a: f16, %acc: f16):
+    %s = arith.addf %acc, %a : f16
+    linalg.yield %s : f16
+  } -> tensor<16384xf16>
+  func.return %y : tensor<16384xf16>
 }
 
 // The units have no division, and no maximum of two columns.

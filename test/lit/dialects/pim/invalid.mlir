@@ -387,6 +387,14 @@ func.func @mask_map(%s: tensor<4x2x64xf32>, %m: tensor<64xf16>) {
 
 // -----
 
+func.func @combine_over(%a: tensor<4x2xf32>, %b: tensor<3x2xf32>) {
+  // expected-error@+1 {{'pim.combine' op partials [3, 2] without axes [1] are not [4]}}
+  %s = pim.combine %a, %b over [1] : tensor<4x2xf32>, tensor<3x2xf32> -> tensor<4xf16>
+  func.return
+}
+
+// -----
+
 func.func @program_arguments(%x: tensor<4xf16>) {
   // expected-error@+1 {{'pim.program' op region arguments and inputs differ in type}}
   %y = pim.program ins(%x : tensor<4xf16>) {

@@ -57,6 +57,14 @@ func.func @softmax(%s: tensor<4x2x64xf32>, %m: tensor<64xf16>) {
   func.return
 }
 
+// Partial sums along any axes, in several tensors.
+// CHECK-LABEL: func.func @combined
+func.func @combined(%p: tensor<2x64x3xf16>, %q: tensor<1x64x7xf16>) -> tensor<64xf16> {
+  // CHECK-NEXT: %y = pim.combine %p, %q over [0, 2] : tensor<2x64x3xf16>, tensor<1x64x7xf16> -> tensor<64xf16>
+  %y = pim.combine %p, %q over [0, 2] : tensor<2x64x3xf16>, tensor<1x64x7xf16> -> tensor<64xf16>
+  func.return %y : tensor<64xf16>
+}
+
 // The default ways to travel, host and one buffer, are written or left out alike.
 // CHECK-LABEL: func.func @schedules
 // CHECK-SAME: a = #pim.schedule<"n: time 8; order n; x: direct; y: host">
@@ -87,6 +95,10 @@ func.func @program(%x: !held, %w: !placed) -> !placed {
     %s = pim.staging : memref<64xf16>
     // CHECK-NEXT: %o = pim.staging of 1.000000e+00 : f64 : memref<16xf16>
     %o = pim.staging of 1.000000e+00 : f64 : memref<16xf16>
+    // CHECK-NEXT: %t = pim.staging : memref<2x3xf16>
+    %t = pim.staging : memref<2x3xf16>
+    // CHECK-NEXT: %u = pim.staging : memref<2xf16>
+    %u = pim.staging : memref<2xf16>
     // CHECK-NEXT: pim.spmd 4 {
     // GENERIC: "pim.spmd"() <{count = 4 : i64}> ({
     pim.spmd 4 {
@@ -112,6 +124,8 @@ func.func @program(%x: !held, %w: !placed) -> !placed {
     pim.barrier
     // CHECK-NEXT: pim.host_combine %p into %s : memref<2x64xf16> into memref<64xf16>
     pim.host_combine %p into %s : memref<2x64xf16> into memref<64xf16>
+    // CHECK-NEXT: pim.host_combine %t, %p over [1] into %u : memref<2x3xf16>, memref<2x64xf16> into memref<2xf16>
+    pim.host_combine %t, %p over [1] into %u : memref<2x3xf16>, memref<2x64xf16> into memref<2xf16>
     // CHECK-NEXT: pim.host_arrange %s into %p by affine_map<(d0, d1) -> (d1)> : memref<64xf16> into memref<2x64xf16>
     pim.host_arrange %s into %p by affine_map<(d0, d1) -> (d1)> : memref<64xf16> into memref<2x64xf16>
     // CHECK-NEXT: %c = pim.collect : tensor<64xf16, #layout.placement<bank, [channel 4, local 16]>>
