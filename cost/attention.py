@@ -17,7 +17,7 @@ import numpy as np
 from pim_opt.cost.attention_mapping import AttentionMapping
 from pim_opt.cost.attention_mask import MaskMapping
 from pim_opt.cost.bound import Bound, mode_bound
-from pim_opt.cost.bulk import cycles_of, written_in_bulk
+from pim_opt.cost.bulk import cycles_of
 from pim_opt.cost.contraction import (
     ROW_IS_OPEN,
     USUAL,
@@ -352,9 +352,8 @@ class Pricer:
             written += accesses.write_settles
         if mapping.mask is not None:
             writes = mapping.mask.writes
-            # Whatever the host has read or written before has left other rows open.
-            issued = written_in_bulk(writes, closed=not accesses.read_columns)
-            written += cycles_of(issued, writes.commands) + accesses.write_settles
+            written += cycles_of(accesses.matrix_writes(writes), writes.commands)
+            written += accesses.write_settles
         host = CycleParts(host_read=accesses.read_cycles, host_write=written + max(hold, 0.0))
         return host + turns.first(accesses)
 

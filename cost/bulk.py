@@ -10,6 +10,7 @@ import numpy as np
 
 from pim_opt.cost.jit import compiled
 from pim_opt.cost.rates import latency
+from pim_opt.cost.reordering import CLOSED, OTHER, reordered_cycles
 from pim_opt.cost.streams import (
     FREE,
     Ints,
@@ -17,7 +18,6 @@ from pim_opt.cost.streams import (
     add_to_history,
     deepest,
     host_places,
-    issue_cycles,
     level_counts,
     member,
     places_of,
@@ -28,10 +28,10 @@ from pim_opt.cost.streams import (
 from pim_opt.cost.transfers import TransferLoops
 from pim_opt.devices import Device
 
-CLOSED, OTHER = -1, -2
-"""In place of a bank's open row: none; one of another tensor."""
-
 ROWS_FOLLOWED = 2
+
+PASSES_FOLLOWED, ACCESSES_FOLLOWED = 4, 256
+"""Of each row, where the controller reorders: passes over all places, and accesses, at least."""
 
 
 class BulkRows(NamedTuple):
@@ -59,7 +59,7 @@ def _bulk_cycles(
     openings: Rows,
     accesses: Rows,
     t: BulkRows,
-    before: int,
+    before: Ints,
 ) -> Ints:
     """Cycles at which accesses to `row` of the bank at `address` issue, in program order."""
     most = 1
@@ -67,7 +67,7 @@ def _bulk_cycles(
         most *= count
     opened = np.full((len(openings.latency), most, deepest(openings)), FREE)
     accessed = np.full((len(accesses.latency), most, deepest(accesses)), FREE)
-    open_row = np.full(most, before)
+    open_row = before.copy()
     last_open, last_access, ready = np.full(most, FREE), np.full(most, FREE), np.zeros(most)
     result = np.empty(len(address), np.int64)
     now, closes, opens = 0, 0, 0
@@ -107,15 +107,17 @@ def cycles_of(issued: Ints, accesses: int) -> float:
     return float(issued[in_row + rest] + (rows - 1) * (issued[-1] - issued[in_row - 1]))
 
 
-def bulk(device: Device, command: str, places: Ints, *, closed: bool) -> Ints:
+def bulk(device: Device, command: str, places: Ints, before: Ints) -> Ints:
     """Cycles at which the accesses to two rows of all places issue, column after column.
 
     Args:
         device: whose rows bind them.
         command: that accesses a column.
         places: the banks of one column, shape (n, core levels).
-        closed: whether all banks are closed at first; else they are open in another row.
+        before: per bank of a group its row at first: OTHER or CLOSED.
     """
+    if reach(device) > 1:
+        return _reordered_bulk(device, command, places, before)
     opener, closer = device.row_commands(device.commands[command].spans)
     times = BulkRows(
         close=latency(device, command, closer),
@@ -126,41 +128,42 @@ def bulk(device: Device, command: str, places: Ints, *, closed: bool) -> Ints:
         window=device.controller.window,
     )
     columns = ROWS_FOLLOWED * device.columns
-    issued = _bulk_cycles(
+    return _bulk_cycles(
         np.concatenate([places] * columns),
         np.repeat(np.arange(columns) // device.columns, len(places)),
         level_counts(device),
         rows_of(device, opener),
         rows_of(device, command),
         times,
-        CLOSED if closed else OTHER,
+        before,
     )
-    gained = np.arange(len(issued)) * _gain_by_order(device, command, places)
-    return issued - gained.astype(np.int64)
 
 
-def _gain_by_order(device: Device, command: str, places: Ints) -> float:
-    """Cycles an access that a controller gains which takes the first of several that is ready."""
-    few, many = 2, 4
+def _reordered_bulk(device: Device, command: str, places: Ints, before: Ints) -> Ints:
+    """The same where the controller reorders: some columns of each row, the others at their pace.
 
-    def cycles(passes: int, window: int) -> int:
-        address = np.concatenate([places] * passes)
-        rows = rows_of(device, command)
-        return int(issue_cycles(address, level_counts(device), rows, window).max())
-
-    window = reach(device)
-    if window == 1:
-        return 0.0
-    gain = cycles(many, 1) - cycles(few, 1) - cycles(many, window) + cycles(few, window)
-    return max(gain, 0) / ((many - few) * len(places))
+    A row's first columns wait for it; behind them a pass over all places takes as long as the last.
+    """
+    followed = min(max(PASSES_FOLLOWED, -(-ACCESSES_FOLLOWED // len(places))), device.columns)
+    passes = ROWS_FOLLOWED * followed
+    row = np.repeat(np.arange(passes) // followed, len(places))
+    address = np.concatenate([places] * passes)
+    issued, _ = reordered_cycles(device, command, address, row, before)
+    first, second = issued.reshape(ROWS_FOLLOWED, followed, len(places))
+    period = -(-(first[-1, -1] - first[-3, -1]) // 2)
+    more = np.arange(1, device.columns - followed + 1)[:, None] * period
+    later = more[-1:, 0].sum()
+    rows = [first, first[-1] + more, second + later, second[-1] + later + more]
+    return np.concatenate(rows).reshape(-1)
 
 
 def read_in_bulk(device: Device, *, closed: bool) -> Ints:
     """What `bulk` gives for the host's reads of consecutive columns in host layout."""
     read = device.kernels.host.read
-    return bulk(device, read, host_places(device, device.cores), closed=closed)
+    before = np.full(device.cores, CLOSED if closed else OTHER)
+    return bulk(device, read, host_places(device, device.cores), before)
 
 
-def written_in_bulk(loops: TransferLoops, *, closed: bool) -> Ints:
+def written_in_bulk(loops: TransferLoops, before: Ints) -> Ints:
     """What `bulk` gives for the host's writes to the places of a placement."""
-    return bulk(loops.device, loops.command, places_of(loops), closed=closed)
+    return bulk(loops.device, loops.command, places_of(loops), before)

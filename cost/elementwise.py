@@ -116,17 +116,18 @@ def cycle_parts(mapping: ElementwiseMapping, *, from_dram: bool = True) -> Cycle
         move=stream.drain,
         host_write=_write_cycles(mapping, from_dram),
     )
-    refresh = refresh_cycles(parts.cycles, 0.0, refreshing(mapping.device, phases(mapping)))
+    refresh = refresh_cycles(
+        parts.cycles, 0.0, refreshing(mapping.device, next(phases(mapping)).command)
+    )
     return parts + CycleParts(refresh=refresh)
 
 
-def refreshing(device: Device, stream: Iterator[Phase]) -> Refreshing:
-    """How refreshes interrupt a stream of phases."""
+def refreshing(device: Device, command: str) -> Refreshing:
+    """How refreshes interrupt a stream of commands."""
     if device.refresh is None:
         return Refreshing(inf, 0.0)
-    first = next(stream).command
-    opener, closer = device.rows_by(first)
-    reopen = gap(device, closer, opener) + gap(device, opener, first)
+    opener, closer = device.rows_by(command)
+    reopen = gap(device, closer, opener) + gap(device, opener, command)
     period = device.timing.cycles(device.refresh.interval)
     return Refreshing(float(period), float(device.timing.cycles(device.refresh.duration) + reopen))
 
@@ -179,7 +180,7 @@ def bound(mapping: ElementwiseMapping) -> Bound:
         command = command_of(share, steps[number])
         spans = device.commands[command].spans
         cycles += sum(p.cycles + 1 for p in paces.phase(command, spans, 0, columns, 0))
-    stream = refresh_cycles(float(cycles), 0.0, refreshing(device, phases(mapping)))
+    stream = refresh_cycles(float(cycles), 0.0, refreshing(device, next(phases(mapping)).command))
     return Bound(float(cycles), 0.0, stream)
 
 

@@ -1,6 +1,6 @@
 """What the host reads from DRAM before a kernel and writes after it, and how long that takes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from math import prod
 from typing import Protocol
@@ -15,9 +15,10 @@ from pim_opt.cost.timings import (
     host_phase,
     nest_timings,
     open_phase,
+    rows_before,
     settled,
 )
-from pim_opt.cost.transfers import TransferLoops
+from pim_opt.cost.transfers import TransferLoop, TransferLoops
 from pim_opt.devices import Device
 from pim_opt.devices.model import ContractionMode
 from pim_opt.dialects.iteration import Access
@@ -67,6 +68,10 @@ class HostAccesses:
     streamed: tuple[Access, ...] = ()
     """Tensors that start where the vector does, and that it reads and writes to their places last,
     whatever becomes of matrices."""
+    _written: dict[tuple[TransferLoop, ...], Ints] = field(
+        default_factory=dict[tuple[TransferLoop, ...], Ints], init=False, repr=False, compare=False
+    )
+    """What `matrix_writes` gives, by the loops over hardware: many placements have the same."""
 
     def _columns(self, access: Access) -> int:
         return -(-prod(self.kernel.shape(access)) // self.lanes)
@@ -117,7 +122,11 @@ class HostAccesses:
 
     def matrix_writes(self, loops: TransferLoops) -> Ints:
         """When the accesses to the matrix's places issue, as `cycles_of` takes it."""
-        return written_in_bulk(loops, closed=not self._read_phases)
+        key = loops.loops[1:]
+        if key not in self._written:
+            read = sum(host_columns(columns, self.device) for columns in self.read_columns[-1:])
+            self._written[key] = written_in_bulk(loops, rows_before(self.device, read))
+        return self._written[key]
 
     @property
     def write_settles(self) -> float:

@@ -8,6 +8,7 @@ from math import prod
 import numpy as np
 
 from pim_opt.cost.bound import Bound
+from pim_opt.cost.bulk import cycles_of, read_in_bulk
 from pim_opt.cost.elementwise import Paces, refreshing
 from pim_opt.cost.energy import energy_pj
 from pim_opt.cost.estimate import CycleParts, Estimate
@@ -125,8 +126,10 @@ def _reading_cycles(mapping: ReductionMapping, reads: tuple[int, ...]) -> float:
         # The row that the units have stored to last is open, in all banks.
         if mapping.by_units and (number == 0 or mapping.shares_row):
             issued: float = open_phase(device, read, own)
-        else:
+        elif own <= device.cores * device.columns:
             issued = host_phase(device, read, own, closed=not mapping.by_units).issued
+        else:
+            issued = cycles_of(read_in_bulk(device, closed=not mapping.by_units), own)
         total += issued + settled(device, read)
     return total
 
@@ -145,27 +148,39 @@ def _writing_cycles(mapping: ReductionMapping, columns: int, reading: float) -> 
         opener, closer = device.row_commands(device.commands[host.read].spans)
         hold = latency(device, opener, closer) - reading if reading else 0.0
         issued = max(hold, 0.0) + host_phase(device, host.write, own, closed=not reading).issued
-    return issued + completion(device, host.write)
+    # What was read last may be under way longer than what is written.
+    return max(
+        issued + completion(device, host.write),
+        float(completion(device, host.read) - settled(device, host.read)),
+    )
 
 
 def cycle_parts(mapping: ReductionMapping, *, from_dram: bool = True) -> CycleParts:
     """Cycles of one call by cause; those of group 0, which has most to do."""
     reads = _read_columns(mapping, from_dram=from_dram)
     placed, written = _written_columns(mapping, from_dram=from_dram)
-    stream = stream_cycles(mapping.device, phases(mapping)) if mapping.by_units else None
     reading = _reading_cycles(mapping, reads)
     parts = CycleParts(
-        # A stream counts the cycle after its last; what the host does begins in the first.
-        host_read=reading + (1.0 if stream is None else 0.0),
-        multiply=0.0 if stream is None else float(stream.issue),
-        rows=0.0 if stream is None else float(stream.rows),
-        move=0.0 if stream is None else float(stream.drain),
+        host_read=reading,
         host_write=_placing_cycles(mapping, placed) + _writing_cycles(mapping, written, reading),
     )
-    if stream is None:
-        return parts
-    refresh = refresh_cycles(parts.cycles, 0.0, refreshing(mapping.device, phases(mapping)))
+    parts += _units_cycles(mapping, reads=bool(reads))
+    command = mapping.commands.load if mapping.by_units else mapping.device.kernels.host.read
+    refresh = refresh_cycles(parts.cycles, 0.0, refreshing(mapping.device, command))
     return parts + CycleParts(refresh=refresh)
+
+
+def _units_cycles(mapping: ReductionMapping, *, reads: bool) -> CycleParts:
+    """Cycles in which units work, until the host may read, or else their results are safe."""
+    device, host = mapping.device, mapping.device.kernels.host
+    if not mapping.by_units:
+        return CycleParts(host_read=1.0)  # what the host does begins in the first cycle
+    stream = stream_cycles(device, phases(mapping))
+    drain = stream.drain
+    if reads and device.controller.policy == "in-order":
+        # Order protects what units store and the host reads: no barrier stands there.
+        drain = latency(device, mapping.commands.store, host.read)
+    return CycleParts(multiply=float(stream.issue), rows=float(stream.rows), move=float(drain))
 
 
 def bound(mapping: ReductionMapping) -> Bound:

@@ -3,8 +3,12 @@
 from math import inf
 from typing import NamedTuple
 
+import numpy as np
+
 from pim_opt.cost.rates import latency
+from pim_opt.cost.reordering import CLOSED, OTHER, reordered_cycles
 from pim_opt.cost.streams import (
+    Ints,
     RowTimes,
     host_cycles,
     host_places,
@@ -111,6 +115,12 @@ def host_phase(device: Device, command: str, columns: int, *, closed: bool) -> H
         columns: at least 1.
         closed: whether all banks are closed at first; else they are open in another row.
     """
+    places = host_places(device, columns)
+    if reach(device) > 1:
+        before = rows_before(device, 0 if closed else columns)
+        row = np.zeros(columns, np.int64)
+        cycles, opened = reordered_cycles(device, command, places, row, before)
+        return HostPhase(int(cycles[-1]), opened)
     opener, closer = device.row_commands(device.commands[command].spans)
     times = RowTimes(
         first=0,
@@ -120,13 +130,21 @@ def host_phase(device: Device, command: str, columns: int, *, closed: bool) -> H
         window=device.controller.window,
     )
     issued, opened = host_cycles(
-        host_places(device, columns),
+        places,
         level_counts(device),
         rows_of(device, opener),
         rows_of(device, command),
         times,
     )
     return HostPhase(issued, opened)
+
+
+def rows_before(device: Device, columns: int) -> Ints:
+    """What is open per bank of a group when consecutive columns have been accessed elsewhere."""
+    before = np.full(device.cores, CLOSED)
+    places = host_places(device, min(columns, device.cores))
+    before[np.ravel_multi_index(tuple(places.T), tuple(level_counts(device)))] = OTHER
+    return before
 
 
 def open_phase(device: Device, command: str, columns: int) -> int:

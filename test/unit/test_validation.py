@@ -105,6 +105,15 @@ def test_commands_of_another_bank_follow_sooner(shape: str, rows: str) -> None:
     assert found.predicted == found.cycles
 
 
+@pytest.mark.parametrize("shape", ["8,11", "6,6100", "3,14438", "1,67139"])
+@pytest.mark.parametrize("rows", ["own", "shared"])
+def test_reads_of_open_rows_go_before_those_that_wait(shape: str, rows: str) -> None:
+    sizes = tuple(map(int, shape.split(",")))
+    schedule = parse_lane_schedule(f"columns: 0; registers: grf_a; rows: {rows}")
+    found = compare(Kernel("hbm-pim-ref", "red", sizes), schedule)
+    assert found.predicted == pytest.approx(found.cycles, rel=0.01)
+
+
 def test_random_shapes_are_bounded_and_various() -> None:
     rng = np.random.default_rng(1)
     shapes = [random_shape("gemv", rng, (100, 5000)) for _ in range(200)]
