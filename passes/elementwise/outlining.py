@@ -23,6 +23,9 @@ def find_elementwise(op: linalg.GenericOp, request: Request) -> Offer | Refusal 
     found = recognise_elementwise(op)
     if found is None:
         return None
+    if request.device.kernels.elementwise is None:
+        # Whatever else stands against it.
+        found = f'device "{request.device_name}" has no elementwise commands'
     unit: AnyFloat | str = found if isinstance(found, str) else ""
     if isinstance(found, PointwiseOp):
         values = (*found.operands, op.results[0])

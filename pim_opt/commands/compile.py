@@ -48,7 +48,7 @@ def execute(options: argparse.Namespace) -> int:
         print(json.dumps({"device": compiled.device, "kernels": kernels,
                           "host_ops": compiled.host_ops}))  # fmt: skip
     else:
-        show_remarks(compiled.remarks, options.file)
+        show_remarks(compiled.remarks, options.file, options.remarks)
     if options.output != "-":
         Path(options.output).write_text(f"{compiled}\n", encoding="utf-8")
     elif not options.json:

@@ -61,6 +61,7 @@ def add_compile_options(parser: argparse.ArgumentParser) -> None:
     add_objective_option(parser)
     add_import_options(parser)
     add_record_options(parser)
+    add_remark_option(parser)
     add_json_option(parser)
 
 
@@ -85,8 +86,38 @@ def default_records() -> Path:
     return Path(home) / "pim-opt" / "tuning.jsonl"
 
 
-def show_remarks(remarks: "Sequence[Diagnostic]", file: str | None = None) -> None:
-    """Print remarks and warnings where errors go."""
+def add_remark_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--remarks",
+        choices=("summary", "all"),
+        default="summary",
+        help="those that say the same together (default), or each with its line of the source",
+    )
+
+
+def show_remarks(
+    remarks: "Sequence[Diagnostic]", file: str | None = None, how: str = "all"
+) -> None:
+    """Print remarks and warnings where errors go.
+
+    Args:
+        remarks: in the order in which they came.
+        file: whose lines to show with them.
+        how: "all", or "summary" for one line where several say the same.
+    """
     sources = {} if file is None else {file: Path(file).read_text(encoding="utf-8")}
-    for remark in remarks:
-        print(remark.render(sources), file=sys.stderr)
+    alike: dict[tuple[str, str, int], list[Diagnostic]] = {}
+    for number, remark in enumerate(remarks):
+        key = (remark.severity.value, remark.message)
+        alike.setdefault((*key, number if how == "all" else 0), []).append(remark)
+    for same in alike.values():
+        text = same[0].render(sources) if len(same) == 1 else _summary(same)
+        print(text, file=sys.stderr)
+
+
+def _summary(same: "Sequence[Diagnostic]") -> str:
+    """Several remarks of one message as a line: where the first stands, and the lines of all."""
+    lines = sorted({remark.place.line for remark in same if remark.place is not None})
+    where = f" (lines {', '.join(map(str, lines))})" if len(lines) > 1 else ""
+    first = same[0].render({}).splitlines()[0]
+    return f"{first}; {len(same)} such ops{where}"

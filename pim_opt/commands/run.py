@@ -29,7 +29,7 @@ def execute(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(report.as_json()))
     else:
-        show_remarks(report.remarks, options.file)
+        show_remarks(report.remarks, options.file, options.remarks)
         print(run_text(report))
     return 0 if report.ok else 1
 
