@@ -18,6 +18,7 @@ from pim_opt.passes.elementwise.outlining import find_elementwise
 from pim_opt.passes.kernel_types import replace_by_kernel
 from pim_opt.passes.offering import Offer, Refusal, Request
 from pim_opt.passes.reduction.outlining import find_reduction
+from pim_opt.passes.split_for_units import split_for_units
 
 Finder = Callable[[linalg.GenericOp, Request], Offer | Refusal | None]
 
@@ -48,7 +49,9 @@ class PimOutlinePass(ModulePass):
     5. A matrix that is an argument of the function, or a constant, is resident in PIM memory.
     6. A sum is what units do that add up columns; else, of an argument, a contraction of it,
        streamed, with ones that the host holds.
-    7. Elementwise kernels are sums, differences, products and maxima with 0 of tensors, constants
+    7. Where units compute elementwise kernels, what they can do is split from what they cannot: a
+       part of a body that needs fewer loops, and the summands of a sum.
+    8. Elementwise kernels are sums, differences, products and maxima with 0 of tensors, constants
        among them.
     """
 
@@ -64,7 +67,10 @@ class PimOutlinePass(ModulePass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         outliner = _Outliner(Request(self.device, self.narrow_to, self.inputs))
         assert outliner.request.device is not None, "a device that is not there is an error here"
-        for finders in FINDERS:
+        first, *others = FINDERS
+        outliner.round(op, first)
+        split_for_units(op, outliner.request)
+        for finders in others:
             outliner.round(op, finders)
 
 

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from xdsl.dialects import arith
-from xdsl.dialects.builtin import DYNAMIC_INDEX, FloatAttr, TensorType
+from xdsl.dialects import arith, math
+from xdsl.dialects.builtin import DYNAMIC_INDEX, FloatAttr, IntegerAttr, TensorType
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.dialects.linalg.attrs import IteratorType
 from xdsl.ir import BlockArgument, Operation, SSAValue
@@ -64,6 +64,15 @@ def recognise_elementwise(op: linalg.GenericOp) -> PointwiseOp | str | None:
         return str(reason)
 
 
+def is_expression(value: SSAValue, op: linalg.GenericOp) -> bool:
+    """Whether a value of a generic's body is an expression of additions, products and maxima."""
+    try:
+        _expression(value, op)
+    except (Unrecognised, ExpressionError):
+        return False
+    return True
+
+
 def _body(op: linalg.GenericOp) -> Expression:
     terminator = op.body.block.last_op
     if not isinstance(terminator, linalg.YieldOp):
@@ -107,10 +116,20 @@ def _operation(op: Operation, generic: linalg.GenericOp) -> Expression:
             return Apply("mul", part(op.operand), Constant(-1.0))
         case arith.MaximumfOp() | arith.MaxnumfOp():
             return Apply("maximum", part(op.lhs), part(op.rhs))
+        case math.FPowIOp() if _exponent(op) == 2:
+            return Apply("mul", part(op.lhs), part(op.lhs))
         case arith.SelectOp():
             return _selected(op, generic)
         case _:
             raise Unrecognised(f"its body uses '{op.name}'")
+
+
+def _exponent(op: math.FPowIOp) -> int | None:
+    """The constant exponent of a power."""
+    owner = op.rhs.owner
+    if isinstance(owner, arith.ConstantOp) and isinstance(owner.value, IntegerAttr):
+        return owner.value.value.data
+    return None
 
 
 def _selected(op: arith.SelectOp, generic: linalg.GenericOp) -> Expression:

@@ -13,13 +13,14 @@ from xdsl.dialects.builtin import TensorType
 from xdsl.ir import Attribute
 
 from pim_opt.cost.mapping import Mapping
+from pim_opt.cost.reduction_mapping import ReductionMapping
 from pim_opt.devices import load_device
 from pim_opt.dialects.attention import Attention
 from pim_opt.dialects.elementwise import Elementwise
 from pim_opt.dialects.iteration import Access, AttentionRole, Contraction, Role
 from pim_opt.dialects.pim import KernelOp
 from pim_opt.dialects.reduction import Reduction
-from pim_opt.dialects.schedule import one_nest
+from pim_opt.dialects.schedule import one_batch, one_nest
 from pim_opt.sim.element_types import unit_roundoff
 from pim_opt.sim.expression_bounds import SMALLEST_STEP, expression_bound
 
@@ -60,8 +61,7 @@ def kernel_bound(kernel: KernelOp, inputs: Sequence[Array]) -> tuple[Doubles, Do
             element = str(kernel.outputs[0].type.element_type)
             return expression_bound(elementwise, inputs, element)
         case Reduction() as reduction:
-            element = str(kernel.outputs[0].type.element_type)
-            return _sum_bound(reduction, inputs[0], element)
+            return _sum_bound(kernel, reduction, inputs[0])
         case other:
             raise NotImplementedError(f"no rounding bound for kernels of class {other.kind}")
 
@@ -81,7 +81,12 @@ def source_bound(kernel: KernelOp, inputs: Sequence[Array]) -> Doubles:
             off = 2 * unit_roundoff(element) if kernel.narrowed is not None else 0.0
             return expression_bound(elementwise, inputs, element, off)[1]
         case Reduction():
-            return kernel_bound(kernel, inputs)[1]
+            bound = kernel_bound(kernel, inputs)[1]
+            if kernel.narrowed is None:
+                return bound
+            element = str(kernel.outputs[0].type.element_type)
+            magnitude, _ = kernel_bound(kernel, [np.abs(inputs[0])])
+            return bound + 2 * unit_roundoff(element) * magnitude
         case other:
             raise NotImplementedError(f"no rounding bound for kernels of class {other.kind}")
 
@@ -173,15 +178,28 @@ def _source_contraction_bound(
     return relative * magnitude
 
 
-def _sum_bound(kernel: Reduction, source: Array, element: str) -> tuple[Doubles, Doubles]:
-    """The sums, and how far those of registers that hold `element` may be off."""
+def _sum_bound(kernel: KernelOp, sums: Reduction, source: Array) -> tuple[Doubles, Doubles]:
+    """The sums, and how far those of units that round every addition may be off."""
+    element = str(kernel.outputs[0].type.element_type)
     wide, unit = source.astype(np.float64), unit_roundoff(element)
-    order = [sorted(kernel.result.dims).index(dim) for dim in kernel.result.dims]
-    exact = wide.sum(axis=kernel.summed).transpose(order)
-    magnitude = np.abs(wide).sum(axis=kernel.summed).transpose(order)
+    order = [sorted(sums.result.dims).index(dim) for dim in sums.result.dims]
+    exact = wide.sum(axis=sums.summed).transpose(order)
+    magnitude = np.abs(wide).sum(axis=sums.summed).transpose(order)
     if (wide == np.round(wide)).all() and magnitude.max(initial=0.0) <= 0.5 / unit:
         return exact, np.zeros_like(exact)
-    return exact, kernel.terms * unit * magnitude + SMALLEST_STEP
+    relative = _unit_additions(kernel, sums, element) * unit + sums.terms * unit_roundoff("f32")
+    bound = unit * np.abs(exact) + relative * magnitude + SMALLEST_STEP
+    return exact, bound * (1 + 2 * unit)
+
+
+def _unit_additions(kernel: KernelOp, sums: Reduction, element: str) -> int:
+    """Roundings of one sum in units; the host adds in f32."""
+    if kernel.schedule is None:
+        return 0
+    device = load_device(kernel.device.data)
+    schedule, lanes = one_batch(kernel.schedule.data), device.column_elements(element)
+    mapping = ReductionMapping(sums, schedule, device, lanes)
+    return mapping.fold.terms * mapping.joined_banks if mapping.by_units else 0
 
 
 def _host_partials(kernel: KernelOp) -> int:
