@@ -5,7 +5,6 @@ constant part does not depend on the schedule: the host reads the vector and wri
 """
 
 from collections import Counter
-from itertools import product
 from math import prod
 
 import numpy as np
@@ -13,6 +12,7 @@ import numpy as np
 from pim_opt.cost.bulk import cycles_of
 from pim_opt.cost.energy import energy_pj
 from pim_opt.cost.estimate import CycleParts, Estimate
+from pim_opt.cost.group_sizes import sizes_by_group
 from pim_opt.cost.host_accesses import HostAccesses
 from pim_opt.cost.host_work import host_work
 from pim_opt.cost.mapping import Mapping
@@ -32,6 +32,7 @@ from pim_opt.cost.origins import Origins
 from pim_opt.cost.streams import Paces
 from pim_opt.cost.timings import nest_timings, refreshing_of
 from pim_opt.cost.transfers import TransferLoops
+from pim_opt.cost.unit_contraction import unit_estimate
 from pim_opt.dialects.iteration import Contraction
 
 USUAL = Origins()
@@ -191,6 +192,8 @@ def estimate(mapping: Mapping, origins: Origins = USUAL) -> Estimate:
         mapping: the kernel's schedule bound to a device.
         origins: where the operands start.
     """
+    if mapping.through_rows:
+        return unit_estimate(mapping, origins)
     device = mapping.device
     commands = _commands(mapping, origins)
     activations = _activations(mapping, origins)
@@ -207,22 +210,6 @@ def estimate(mapping: Mapping, origins: Origins = USUAL) -> Estimate:
         prod(mapping.kernel.shape(mapping.kernel.result)) * (mapping.host_partials - 1),
         energy_pj(device, commands, activations),
     )
-
-
-def sizes_by_group(mapping: Mapping) -> Counter[tuple[int, ...]]:
-    """What each group has of every dimension, counted from its own first index; no empty groups."""
-    found: Counter[tuple[int, ...]] = Counter()
-    digits = [d for d in mapping.digits if d.piece.target == mapping.group_target]
-    strides = [
-        mapping.schedule.split(mapping.kernel.dims[d.dim].name).stride(d.position) for d in digits
-    ]
-    for values in product(*(range(d.piece.size) for d in digits)):
-        left = [dim.size for dim in mapping.kernel.dims]
-        for value, d, stride in zip(values, digits, strides, strict=True):
-            left[d.dim] -= value * stride
-        if min(left) > 0:
-            found[tuple(left)] += 1
-    return found
 
 
 def _commands(mapping: Mapping, origins: Origins) -> dict[str, int]:

@@ -4,12 +4,13 @@ One account of work: the lowering emits exactly these loops and placements, and 
 counts them. Raises ScheduleError wherever the schedule asks for what the device cannot do.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
 
 from pim_opt.cost.host_layout import host_layout, level_sizes
+from pim_opt.cost.rooms import inner_levels_of, result_room, vector_room
 from pim_opt.devices import Device
 from pim_opt.devices.model import ContractionMode
 from pim_opt.dialects.flat_placement import same_places
@@ -27,6 +28,8 @@ class Loop:
     stride: int
     position: int
     """Which factor of its dimension this is, outermost 0."""
+    turns: Target = ()
+    """The levels whose members take turns, one in each iteration; none if all are of one bank."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +57,10 @@ class Mapping:
         check_covers(self.schedule, self.kernel)
         self._check_targets()
         self._check_lanes()
+        self._check_turns()
         self._check_sum()
         self._check_travel()
+        self._check_results()
         self._check_capacity()
         self._check_rows()
 
@@ -90,6 +95,25 @@ class Mapping:
                 f'device "{self.device.name}" has no units whose lanes run along a {role} dimension'
             )
         return mode
+
+    @property
+    def sums_lanes(self) -> bool:
+        """Whether a multiplication adds its lanes up; else an accumulator entry holds them all."""
+        return self.device.meaning(self.mode.multiply).sums_lanes
+
+    @property
+    def through_rows(self) -> bool:
+        """Whether cores load the vector from DRAM columns of theirs, and store results to some.
+
+        Else the host sends the vector to their buffers, and takes the results from there.
+        """
+        loads = self.mode.load[self.schedule.travel]
+        return "column" in self.device.meaning(loads).reads
+
+    @cached_property
+    def inner_levels(self) -> tuple[str, ...]:
+        """Levels inside of a core: members share its operand buffer, and so they take turns."""
+        return inner_levels_of(self.device, self.mode)
 
     # Hardware digits
 
@@ -182,9 +206,23 @@ class Mapping:
             times = [i for i, factor in enumerate(split.factors) if factor.is_time]
             position = times[nth[name]]
             nth[name] += 1
-            size = split.factors[position].size
-            result.append(Loop(number, size, split.stride(position), position))
+            factor = split.factors[position]
+            turns = self._known_levels(Factor(factor.turns, factor.size))
+            names = tuple(self.device.level(level).short for level in turns)
+            result.append(Loop(number, factor.size, split.stride(position), position, names))
         return tuple(result)
+
+    @cached_property
+    def turn_pieces(self) -> dict[int, Piece]:
+        """Per loop in which banks take turns its digit over their level."""
+        strides: dict[Target, int] = {}
+        result: dict[int, Piece] = {}
+        for number, loop in reversed(tuple(enumerate(self.loops))):
+            if loop.turns:
+                stride = strides.setdefault(loop.turns, 1)
+                result[number] = Piece(loop.turns, loop.size, stride)
+                strides[loop.turns] *= loop.size
+        return result
 
     def _iterations(self, dims: Iterable[int], depth: int) -> int:
         wanted = set(dims)
@@ -193,15 +231,18 @@ class Mapping:
     @property
     def load_room(self) -> int:
         """Loop iterations over the vector that one load can serve: what its buffer holds."""
-        operand = self.device.registers[self.operand_register]
-        entries = operand.entries // (operand.halves if self.schedule.double_buffer else 1)
-        return entries if self.reduces_lanes else entries * self.column_elements
+        return vector_room(
+            self.device,
+            self.mode,
+            self.column_elements,
+            reduces_lanes=self.reduces_lanes,
+            double_buffer=self.schedule.double_buffer,
+        )
 
     @property
     def move_room(self) -> int:
         """Loop iterations over the result that one move can empty: what the accumulators hold."""
-        entries = self.device.registers[self.accumulator].entries
-        return entries if self.reduces_lanes else entries // self.column_elements
+        return result_room(self.device, self.mode, self.column_elements)
 
     @cached_property
     def load_depth(self) -> int:
@@ -238,7 +279,12 @@ class Mapping:
     def moved_results(self) -> int:
         """Results of a core that one move carries: the lanes in use."""
         points = self._iterations(self.kernel.result.dims, self.move_depth)
-        return points if self.reduces_lanes else self.column_elements
+        return points if self.sums_lanes else points * self.column_elements
+
+    @property
+    def moved_columns(self) -> int:
+        """Columns of results that one move takes from a core."""
+        return -(-self.moved_results // self.column_elements)
 
     @property
     def operand_register(self) -> str:
@@ -252,15 +298,19 @@ class Mapping:
 
     # Placements
 
-    def _loop_pieces(self, dims: Iterable[int], depth: int, unit: int) -> dict[int, Piece]:
+    def _loop_pieces(
+        self, dims: Iterable[int], depth: int, unit: int, elsewhere: Collection[int] = ()
+    ) -> dict[int, Piece]:
         """Per loop over `dims` its digit: local inside `depth`, a moment in time outside of it.
 
-        The innermost local digit steps by `unit` elements.
+        The innermost local digit steps by `unit` elements; loops `elsewhere` have none.
         """
         wanted = set(dims)
         result: dict[int, Piece] = {}
         moment = 1
         for number, loop in reversed(tuple(enumerate(self.loops))):
+            if number in elsewhere:
+                continue
             if number >= depth:
                 if loop.dim in wanted:
                     result[number] = Piece(LOCAL, loop.size, unit)
@@ -274,7 +324,8 @@ class Mapping:
     @cached_property
     def matrix_loops(self) -> dict[int, Piece]:
         """Per loop its digit in the matrix's placement: columns follow the loop order."""
-        return self._loop_pieces(self.kernel.matrix.dims, 0, self.column_elements)
+        turns = self.turn_pieces
+        return self._loop_pieces(self.kernel.matrix.dims, 0, self.column_elements, turns) | turns
 
     @cached_property
     def vector_loops(self) -> dict[int, Piece]:
@@ -285,7 +336,7 @@ class Mapping:
     @cached_property
     def result_loops(self) -> dict[int, Piece]:
         """Per loop its digit in the results' placement in the accumulators."""
-        unit = 1 if self.reduces_lanes else self.column_elements
+        unit = 1 if self.sums_lanes else self.column_elements
         return self._loop_pieces(self.kernel.result.dims, self.move_depth, unit)
 
     @cached_property
@@ -321,6 +372,51 @@ class Mapping:
         access = self.kernel.vector
         axes = self._axes(access, self.vector_loops)
         return Placement(self.operand_register, axes, self._copies(access))
+
+    def _row_loops(self, dims: Iterable[int], depth: int, unit: int) -> dict[int, Piece]:
+        """Per loop over `dims` its digit in DRAM: each iteration of the loops before `depth` starts
+        a column."""
+        wanted = set(dims)
+        pieces = self._loop_pieces(dims, depth, unit)
+        inside = {number: piece for number, piece in pieces.items() if piece.target == LOCAL}
+        unit *= prod(piece.size for piece in inside.values())
+        unit = -(-unit // self.column_elements) * self.column_elements
+        for number, loop in reversed(tuple(enumerate(self.loops[:depth]))):
+            if loop.dim in wanted:
+                inside[number] = Piece(LOCAL, loop.size, unit)
+                unit *= loop.size
+        return inside
+
+    @cached_property
+    def vector_row_loops(self) -> dict[int, Piece]:
+        """Per loop its digit in the vector's placement in DRAM, a column for each load."""
+        unit = self.column_elements if self.reduces_lanes else 1
+        return self._row_loops(self.kernel.vector.dims, self.load_depth, unit)
+
+    @cached_property
+    def result_row_loops(self) -> dict[int, Piece]:
+        """Per loop its digit in the results' placement in DRAM."""
+        unit = 1 if self.sums_lanes else self.column_elements
+        return self._row_loops(self.kernel.result.dims, self.move_depth, unit)
+
+    def vector_row_placement(self, row: int) -> Placement:
+        """The vector in DRAM from `row` on, in the first bank of every core that uses it."""
+        access = self.kernel.vector
+        axes = self._axes(access, self.vector_row_loops)
+        return Placement(BANK, axes, self._copies(access), row)
+
+    def result_row_placement(self, row: int) -> Placement:
+        """Results in DRAM from `row` on, in the first bank of every core.
+
+        Axis 0 counts the partial sums of the cores.
+        """
+        partial = tuple(d.piece for d in self.partial_digits)
+        axes = self._axes(self.kernel.result, self.result_row_loops)
+        return Placement(BANK, (partial, *axes), row=row)
+
+    def rows_of(self, placement: Placement) -> int:
+        """DRAM rows per bank that a placement takes."""
+        return -(-placement.extent(LOCAL) // (self.column_elements * self.device.columns))
 
     @property
     def partial_digits(self) -> tuple[Digit, ...]:
@@ -368,8 +464,9 @@ class Mapping:
     @property
     def matrix_rows(self) -> int:
         """DRAM rows per bank that the matrix takes."""
-        columns = self._iterations(self.kernel.matrix.dims, 0)
-        return -(-columns // self.device.columns)
+        dims = self.kernel.matrix.dims
+        loops = (loop for loop in self.loops if loop.dim in dims and not loop.turns)
+        return -(-prod(loop.size for loop in loops) // self.device.columns)
 
     @cached_property
     def in_place(self) -> bool:
@@ -391,6 +488,7 @@ class Mapping:
                 raise ScheduleError(
                     f"'{text}' joins {group}, whose members take separate commands, with others"
                 )
+            self._check_core(target)
             if self.used(target) > self.size(target):
                 raise ScheduleError(
                     f"the factors over {text} multiply to {self.used(target)}, but device"
@@ -401,6 +499,58 @@ class Mapping:
                     raise ScheduleError(
                         f"'{'*'.join(other)}' and '{text}' share a level; use one of them"
                     )
+
+    def _check_core(self, target: Target) -> None:
+        for level in target:
+            if level in self.inner_levels:
+                raise ScheduleError(
+                    f"'{'*'.join(target)}': members of {level} share '{self.operand_register}', so"
+                    f" they take turns; expected '{level}*time'"
+                )
+
+    def _check_turns(self) -> None:
+        """Only members that share a core take turns, and no more of them than there are."""
+        for turns in dict.fromkeys(loop.turns for loop in self.loops if loop.turns):
+            text = "*".join(turns)
+            if not set(turns) <= set(self.inner_levels) or len(set(turns)) != len(turns):
+                raise ScheduleError(
+                    f"'{text}*time': the levels inside of a core of device \"{self.device.name}\","
+                    f" whose members take turns, are {', '.join(self.inner_levels) or 'none'}"
+                )
+            used = prod(loop.size for loop in self.loops if set(loop.turns) & set(turns))
+            if used > self.size(turns):
+                raise ScheduleError(
+                    f"the factors over {text}*time multiply to {used}, but device"
+                    f' "{self.device.name}" has {self.size(turns)}'
+                )
+            for loop in self.loops:
+                if loop.turns and loop.dim not in self.kernel.matrix.dims:
+                    name = self.kernel.dims[loop.dim].name
+                    raise ScheduleError(
+                        f"'{text}*time' of '{name}', which the matrix lacks: the banks of a core"
+                        " would hold the same"
+                    )
+
+    def _check_results(self) -> None:
+        """What passes through rows is stored by every core that shares a result, and once."""
+        if not self.through_rows:
+            return
+        if any(piece.size > 1 for piece in self.round_loops.values()):
+            raise ScheduleError(
+                "results are stored inside of a loop over a reduction, where the sums of a core are"
+                " not complete"
+            )
+        for dim in self.kernel.with_role(Role.REDUCTION):
+            name, size = self.kernel.dims[dim].name, self.kernel.dims[dim].size
+            split = self.schedule.split(name)
+            spread = [
+                d for d in self.digits if d.dim == dim and d.piece.target == self.group_target
+            ]
+            if sum((d.piece.size - 1) * split.stride(d.position) for d in spread) >= size:
+                raise ScheduleError(
+                    f"the last {self.device.group} has none of the {size} points of '{name}', but"
+                    " the host would read its sums"
+                )
 
     def _check_lanes(self) -> None:
         dim = self.kernel.dims[self.lane_dim]
@@ -450,6 +600,8 @@ class Mapping:
             raise ScheduleError(
                 f"'x: {travel}': device \"{self.device.name}\" loads by {', '.join(self.mode.load)}"
             )
+        if self.through_rows:
+            return  # Every core loads from a bank of its own, however many load at once.
         spans = {self.device.level(s).short for s in self.load_command_spans}
         for target in self.core_targets:
             inside = set(target) & spans

@@ -176,6 +176,8 @@ def _mode(device: Device, mode: ContractionMode, path: str) -> Iterator[Problem]
         spans = device.commands[name].spans if name in device.commands else ()
         if level and level not in spans:
             yield Problem(where, f"{name} is to sum over {level}, but spans {', '.join(spans)}")
+    if mode.reset is not None:
+        yield from known_command(device, mode.reset, f"{path}.reset")
 
 
 def _timing(device: Device) -> Iterator[Problem]:

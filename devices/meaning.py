@@ -84,6 +84,11 @@ class Meaning:
         values = [assign.value for assign in self.assigns]
         return any(isinstance(value, Call) and value.name == "softmax" for value in values)
 
+    @property
+    def sums_lanes(self) -> bool:
+        """Whether a value of it is a sum of all lanes."""
+        return any(_calls(assign.value, "lanes_sum") for assign in self.assigns)
+
     def references(self) -> tuple[Ref, ...]:
         """Every name with its indices, targets first."""
         found: list[Ref] = []
@@ -104,6 +109,16 @@ class Meaning:
         for assign in self.assigns:
             _collect(assign.value, found)
         return frozenset(ref.name for ref in found)
+
+
+def _calls(expression: Expression, function: str) -> bool:
+    match expression:
+        case Call(name, args):
+            return name == function or any(_calls(arg, function) for arg in args)
+        case Binary(_, left, right):
+            return _calls(left, function) or _calls(right, function)
+        case _:
+            return False
 
 
 def _collect(expression: Expression, found: list[Ref]) -> None:

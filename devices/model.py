@@ -107,10 +107,16 @@ class ContractionMode(_Struct, frozen=True):
     """How the vector travels ("direct", "multicast") to the command that brings it."""
     move: dict[str, str]
     """Level summed over on the way ("" for none) to the command that moves results out."""
+    reset: str | None = None
+    """The command that clears an accumulator; None where moves clear what they read."""
 
 
 class ContractionKernels(_Struct, frozen=True):
-    """Contractions: `tree` sums over the lanes, `broadcast` keeps an output in each."""
+    """Contractions: `tree` sums over the lanes, `broadcast` keeps an output in each.
+
+    The vector comes from the host and results go to it, or, where the commands say so, both pass
+    through DRAM columns.
+    """
 
     hand_mapping: dict[str, tuple[str, ...]]
     """The authors' mapping: levels that carry the dimensions of a role, in order; a device that

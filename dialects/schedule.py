@@ -5,13 +5,14 @@ A schedule is one line of text, here broken for width:
     h: channel 16, time 2; n: pc*ra*bg 16, time 32; k: ba 4, time 2, lane 16;
     order h n x k; x: multicast, double; y: sum(ba); rows: all
 
-Each dimension is a mixed-radix number, its factors written outermost first. A factor belongs to
-one physical level, to several taken together (`pc*ra*bg 16`: the last runs fastest), to `time`
-(iterations of one core) or to `lane` (the elements of one column). Factors may cover more than the
+Each dimension is a mixed-radix number, its factors written outermost first. A factor belongs to one
+physical level, to several taken together (`pc*ra*bg 16`: the last runs fastest), to `time`
+(iterations of one core), to a level and time (`ba*time 2`: the banks that share a core take turns,
+one in each iteration) or to `lane` (the elements of one column). Factors may cover more than the
 dimension; the rest is padding. `order` lists the time loops, outermost first: the first `n` is n's
-first time factor, and so on. An `x` among them stands where the vector loads, a `y` where results
-move out: once for each iteration of the loops before it, with all that the loops after it need;
-without them, in the outermost place where the buffers are large enough.
+first time factor, turns included, and so on. An `x` among them stands where the vector loads, a `y`
+where results move out: once for each iteration of the loops before it, with all that the loops
+after it need; without them, in the outermost place where the buffers are large enough.
 
 `x:` says how the vector travels to the cores, and whether it loads while the cores multiply
 (`double`). `y:` says over which level the device itself sums partial results; what it does not sum
@@ -56,7 +57,12 @@ class Factor:
 
     @property
     def is_time(self) -> bool:
-        return self.levels == (TIME,)
+        return self.levels[-1] == TIME
+
+    @property
+    def turns(self) -> tuple[str, ...]:
+        """The levels whose members take turns in its iterations; none in those of one place."""
+        return self.levels[:-1] if self.is_time else ()
 
     @property
     def is_lane(self) -> bool:

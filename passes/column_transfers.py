@@ -193,7 +193,18 @@ class Transfer:
         if self.lanes % (piece.stride * piece.size) == 0:
             whole = piece.stride * piece.size == self.lanes
             return digit(lane, piece.stride, None if whole else size)
+        if self._keeps_columns_apart:
+            return digit(lane, piece.stride, piece.size)
         return digit(column * self.lanes + lane, piece.stride, size)
+
+    @cached_property
+    def _keeps_columns_apart(self) -> bool:
+        """Whether each local digit steps within a column or by whole ones.
+
+        What the digits leave of a column's lanes holds elements of it once more.
+        """
+        pieces = self.placement.pieces(LOCAL)
+        return all(p.stride % self.lanes == 0 or p.stride * p.size <= self.lanes for p in pieces)
 
     def _guards(self, column: AffineExpr, linear: Mapping[Target, AffineExpr]) -> list[AffineExpr]:
         """Conditions under which a column of a flat tensor holds any element at all."""

@@ -39,6 +39,59 @@ def split_index(loops: Sequence[Loop], index: AffineExpr) -> list[AffineExpr]:
     ]
 
 
+def bounds_of(
+    mapping: KernelMapping, group: AffineExpr, counters: Sequence[AffineExpr]
+) -> list[AffineExpr]:
+    """Conditions that an iteration of the outer loops has any point in bounds.
+
+    Args:
+        mapping: whose loops they are.
+        group: the group's number.
+        counters: of the outer loops.
+    """
+    dims = range(len(mapping.kernel.dims))
+    return [bound for dim in dims for bound in _bound(mapping, dim, group, counters)]
+
+
+def _bound(
+    mapping: KernelMapping, dim: int, group: AffineExpr, counters: Sequence[AffineExpr]
+) -> list[AffineExpr]:
+    """That the first index of `dim` in an iteration is in bounds, if it can be out."""
+    size = mapping.kernel.dims[dim].size
+    split = mapping.schedule.split(mapping.kernel.dims[dim].name)
+    terms: list[AffineExpr] = []
+    last = 0
+    for d in mapping.digits:
+        if d.dim == dim and d.piece.target == mapping.group_target:
+            stride = split.stride(d.position)
+            terms.append(digit(group, d.piece.stride, d.piece.size) * stride)
+            last += (d.piece.size - 1) * stride
+    for loop, counter in zip(mapping.loops, counters, strict=False):
+        if loop.dim == dim:
+            terms.append(counter * loop.stride)
+            last += (loop.size - 1) * loop.stride
+    return [total(terms) * -1 + (size - 1)] if last >= size else []
+
+
+def local_address(
+    pieces: Mapping[int, Piece], counters: Sequence[AffineExpr], unit: int
+) -> AffineExpr:
+    """Local address, in `unit` elements, that the loops have reached.
+
+    Args:
+        pieces: per loop its digit.
+        counters: of the loops, the innermost ones left out where they stand at their start.
+        unit: elements.
+    """
+    return total(
+        [
+            counters[number] * (piece.stride // unit)
+            for number, piece in sorted(pieces.items())
+            if piece.target == LOCAL and number < len(counters)
+        ]
+    )
+
+
 @dataclass(frozen=True)
 class ComputeSection:
     """Emits the commands that a mapped contraction needs once its vector is with the host."""
@@ -164,14 +217,14 @@ class ComputeSection:
         """One multiplication, with operands from the half that starts at slot `half`."""
         mapping = self.mapping
         lanes = mapping.column_elements
-        column = self._local(mapping.matrix_loops, counters, lanes)
+        column = local_address(mapping.matrix_loops, counters, lanes)
         columns = mapping.device.columns
         core = [ZERO] * len(mapping.device.core_levels)
         if mapping.reduces_lanes:
-            slot = self._local(mapping.vector_loops, counters, lanes)
-            operands = [half + slot, self._local(mapping.result_loops, counters, 1)]
+            slot = local_address(mapping.vector_loops, counters, lanes)
+            operands = [half + slot, local_address(mapping.result_loops, counters, 1)]
         else:
-            element = self._local(mapping.vector_loops, counters, 1)
+            element = local_address(mapping.vector_loops, counters, 1)
             operands = [half + element // lanes, element % lanes]
         row = column // columns + self.matrix.row
         builder.issue(mapping.mode.multiply, [*core, row, column % columns], operands)
@@ -180,43 +233,7 @@ class ComputeSection:
 
     def bounds(self, group: AffineExpr, counters: Sequence[AffineExpr]) -> list[AffineExpr]:
         """Conditions that the iteration of the outer loops has any point in bounds."""
-        dims = range(len(self.mapping.kernel.dims))
-        return [bound for dim in dims for bound in self._bound(dim, group, counters)]
-
-    def _bound(
-        self, dim: int, group: AffineExpr, counters: Sequence[AffineExpr]
-    ) -> list[AffineExpr]:
-        """That the first index of `dim` in this iteration is in bounds, if it can be out."""
-        mapping = self.mapping
-        size = mapping.kernel.dims[dim].size
-        split = mapping.schedule.split(mapping.kernel.dims[dim].name)
-        terms: list[AffineExpr] = []
-        last = 0
-        for d in mapping.digits:
-            if d.dim == dim and d.piece.target == mapping.group_target:
-                stride = split.stride(d.position)
-                terms.append(digit(group, d.piece.stride, d.piece.size) * stride)
-                last += (d.piece.size - 1) * stride
-        for loop, counter in zip(mapping.loops, counters, strict=False):
-            if loop.dim == dim:
-                terms.append(counter * loop.stride)
-                last += (loop.size - 1) * loop.stride
-        return [total(terms) * -1 + (size - 1)] if last >= size else []
-
-    # Addresses
-
-    @staticmethod
-    def _local(
-        pieces: Mapping[int, Piece], counters: Sequence[AffineExpr], unit: int
-    ) -> AffineExpr:
-        """Local address, in `unit` elements, that the loops have reached."""
-        return total(
-            [
-                counters[number] * (piece.stride // unit)
-                for number, piece in sorted(pieces.items())
-                if piece.target == LOCAL
-            ]
-        )
+        return bounds_of(self.mapping, group, counters)
 
     def _half(self, counters: Sequence[AffineExpr]) -> AffineExpr:
         """First slot of the half of the operand buffer that the loads of this iteration fill."""

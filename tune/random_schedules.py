@@ -12,6 +12,7 @@ from math import prod
 import numpy as np
 
 from pim_opt.cost.mapping import Mapping
+from pim_opt.cost.rooms import inner_levels_of
 from pim_opt.devices import Device
 from pim_opt.devices.model import ContractionMode
 from pim_opt.dialects.iteration import Contraction, Role
@@ -99,11 +100,14 @@ class _Draw:
         self.factors = {number: [] for number in range(len(self.kernel.dims))}
         travel = str(self.rng.choice(sorted(self.mode.load)))
         spans = self.device.commands[self.mode.load[travel]].spans
-        self.reached = {self.device.level(name).short for name in spans}
+        loaded = self.device.meaning(self.mode.load[travel]).reads
+        if "column" not in loaded:
+            self.reached = {self.device.level(name).short for name in spans}
         sum_level = self._choose_sum()
         if sum_level is not None:
             self._fill(sum_level)
         self._spread(sum_level)
+        self._take_turns()
         self._add_time()
         lanes = Factor((LANE,), self.column_elements)
         self.factors[self.lane_dim].append(lanes)
@@ -171,7 +175,8 @@ class _Draw:
 
     def _targets(self, taken: str | None) -> list[tuple[str, ...]]:
         """The levels of the device, joined at random below the group, in random order."""
-        shorts = [level.short for level in self.device.core_levels if level.short != taken]
+        left_out = {taken, *inner_levels_of(self.device, self.mode)}
+        shorts = [level.short for level in self.device.core_levels if level.short not in left_out]
         targets: list[tuple[str, ...]] = [(self.device.group_level.short,)]
         for level in map(str, self.rng.permutation(shorts)):
             alike = len(targets) > 1 and (targets[-1][-1] in self.reached) == (
@@ -182,6 +187,14 @@ class _Draw:
             else:
                 targets.append((level,))
         return [targets[i] for i in self.rng.permutation(len(targets))]
+
+    def _take_turns(self) -> None:
+        """Give the banks of a core their turns, in a dimension of the matrix."""
+        for level in inner_levels_of(self.device, self.mode):
+            dim = int(self.rng.choice(self.kernel.matrix.dims))
+            size = self._size(self.device.level(level).count, self._left(dim))
+            if size > 1:
+                self._insert(dim, Factor((level, TIME), size))
 
     def _add_time(self) -> None:
         """Cover what is left of every dimension by time factors, among its other factors."""

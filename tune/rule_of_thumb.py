@@ -4,12 +4,14 @@ No search and no cost: the mapping that the device's authors write by hand, with
 far as they go. The device file says which levels carry which role.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 
 from pim_opt.cost.mapping import Mapping as KernelMapping
+from pim_opt.cost.rooms import inner_levels_of, result_room, vector_room
 from pim_opt.devices import Device
+from pim_opt.devices.model import ContractionKernels, ContractionMode
 from pim_opt.dialects.iteration import ROLES, AnyRole, Contraction, Dim, Role
 from pim_opt.dialects.schedule import LANE, TIME, Factor, Schedule, ScheduleError, Split
 
@@ -31,6 +33,9 @@ class _Planner:
     device: Device
     hand_mapping: Mapping[str, tuple[str, ...]]
     column_elements: int
+    lane_dim: int
+    inner_levels: tuple[str, ...]
+    """Levels inside of a core, whose members take turns."""
     left: dict[str, int] = field(default_factory=dict[str, int])
     """Members still free, by target text."""
 
@@ -43,27 +48,48 @@ class _Planner:
             size = free if text == whole else balanced(points, free)
             if size > 1 or text == whole:
                 self.left[text] = free // size
-                factors.append(Factor(tuple(level.short for level in levels), size))
+                shorts = tuple(level.short for level in levels)
+                turns = (TIME,) if set(shorts) & set(self.inner_levels) else ()
+                factors.append(Factor((*shorts, *turns), size))
                 points = _ceil(points, size)
         return factors
 
     def split(self, dim: Dim, inner_limit: int | None, whole: str | None) -> Split:
-        """Hardware factors, then time: whole, or outer and inner up to a limit that is given."""
+        """Hardware factors, then time: whole, or outer and inner up to a limit that is given.
+
+        Turns come last, so that every bank of a core is done with a column of the matrix's row
+        before any goes on.
+        """
         lanes = self.column_elements if self._is_lane(dim) else 1
         points = _ceil(dim.size, lanes)
         factors = self.hardware(dim, points, whole)
         rounds = _ceil(points, prod(factor.size for factor in factors))
+        turns = [factor for factor in factors if factor.turns]
+        factors = [factor for factor in factors if not factor.turns]
         if inner_limit is not None:
-            inner = balanced(rounds, inner_limit)
+            limit = max(inner_limit // prod(factor.size for factor in turns), 1)
+            inner = balanced(rounds, limit)
             factors.append(Factor((TIME,), _ceil(rounds, inner)))
             rounds = inner
-        factors.append(Factor((TIME,), rounds))
+        factors += [Factor((TIME,), rounds), *turns]
         if lanes > 1:
             factors.append(Factor((LANE,), lanes))
         return Split(dim.name, tuple(factors))
 
     def _is_lane(self, dim: Dim) -> bool:
-        return dim == self.kernel.dims[self.kernel.with_role(Role.REDUCTION)[-1]]
+        return dim == self.kernel.dims[self.lane_dim]
+
+
+def _lane_mode(
+    kernel: Contraction, device: Device, modes: ContractionKernels
+) -> tuple[int, ContractionMode]:
+    """The dimension along the lanes and the commands: an adder tree, if there is one."""
+    if modes.tree is not None:
+        return kernel.with_role(Role.REDUCTION)[-1], modes.tree
+    outputs = kernel.with_role(Role.OUTPUT)
+    if modes.broadcast is None or not outputs:
+        raise ScheduleError(f'device "{device.name}" has no hand mapping for this contraction')
+    return outputs[-1], modes.broadcast
 
 
 def rule_of_thumb(kernel: Contraction, device: Device, column_elements: int) -> Schedule:
@@ -79,14 +105,17 @@ def rule_of_thumb(kernel: Contraction, device: Device, column_elements: int) -> 
         ScheduleError: the device has no hand mapping for contractions.
     """
     modes = device.kernels.contraction
-    if modes is None or modes.tree is None:
+    if modes is None:
         raise ScheduleError(f'device "{device.name}" has no hand mapping for contractions')
-    planner = _Planner(kernel, device, modes.hand_mapping, column_elements)
+    lane_dim, mode = _lane_mode(kernel, device, modes)
+    inner_levels = inner_levels_of(device, mode)
+    planner = _Planner(kernel, device, modes.hand_mapping, column_elements, lane_dim, inner_levels)
     reduction_target = "*".join(modes.hand_mapping[Role.REDUCTION][:1])
-    sums = reduction_target in modes.tree.move
+    sums = reduction_target in mode.move
+    reduces_lanes = kernel.dims[lane_dim].role is Role.REDUCTION
     limits: dict[AnyRole, int] = {
-        Role.OUTPUT: device.registers[modes.tree.accumulator].entries,
-        Role.REDUCTION: device.registers[modes.tree.operand].entries,
+        Role.OUTPUT: result_room(device, mode, column_elements),
+        Role.REDUCTION: vector_room(device, mode, column_elements, reduces_lanes=reduces_lanes),
     }
     last: dict[AnyRole, int | None] = {
         role: max(kernel.with_role(role), default=None) for role in Role
@@ -109,17 +138,19 @@ def rule_of_thumb(kernel: Contraction, device: Device, column_elements: int) -> 
     splits.sort(key=lambda split: kernel.dim_number(split.dim) or 0)
     schedule = Schedule(
         tuple(splits),
-        _order(kernel),
+        _order(kernel, splits),
         sum_level=device.level(reduction_target).short if sums else None,
     )
     return _with_multicast(schedule, kernel, device, column_elements)
 
 
-def _order(kernel: Contraction) -> tuple[str, ...]:
-    """Batches and rows, then the outer loops of outputs and reductions, then their inner loops."""
+def _order(kernel: Contraction, splits: Sequence[Split]) -> tuple[str, ...]:
+    """Batches and rows, then the outer loops of outputs and reductions, then their inner loops, and
+    turns."""
     names = {role: [kernel.dims[i].name for i in kernel.with_role(role)] for role in Role}
     rounds = names[Role.OUTPUT] + names[Role.REDUCTION]
-    return tuple(names[Role.BATCH] + names[Role.ROW] + rounds + rounds)
+    turns = [split.dim for split in splits for factor in split.factors if factor.turns]
+    return tuple(names[Role.BATCH] + names[Role.ROW] + rounds + rounds + turns)
 
 
 def _with_multicast(

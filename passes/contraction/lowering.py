@@ -7,6 +7,7 @@ from pim_opt.cost.mapping import Mapping
 from pim_opt.dialects.layout import PlacementAttr, layout_of
 from pim_opt.dialects.pim import DistributeOp, KernelOp
 from pim_opt.passes.compute_section import ComputeSection
+from pim_opt.passes.contraction.unit_section import UnitSection
 from pim_opt.passes.kernel_access import MATRIX, VECTOR, mapping_of, shape_of
 from pim_opt.passes.kernel_lowering import Lowering, lower_kernel
 
@@ -21,6 +22,22 @@ class _ContractionLowering(Lowering):
         return self.mapping.mode.multiply if self.mapping.schedule.rows == "all" else None
 
     def compute(self, op: DistributeOp) -> None:
+        if self.mapping.through_rows:
+            self._compute_in_rows(op)
+        else:
+            self._compute_with_host(op)
+        self.builder.barrier()
+
+    def _compute_in_rows(self, op: DistributeOp) -> None:
+        """Vector and results pass through rows of the cores' own banks."""
+        vector, matrix, results = (
+            cast(PlacementAttr, layout_of(value)).data.row
+            for value in (op.inputs[VECTOR], op.inputs[MATRIX], op.output)
+        )
+        UnitSection(self.mapping, vector, matrix, results).emit(self.builder)
+
+    def _compute_with_host(self, op: DistributeOp) -> None:
+        """The vector comes from the host, results go to it."""
         result = shape_of(self.kernel.outputs[0])
         partials = self.mapping.host_partials
         shape = result if partials == 1 else (partials, *result)
@@ -32,7 +49,6 @@ class _ContractionLowering(Lowering):
             memory,
             shape,
         ).emit(self.builder)
-        self.builder.barrier()
 
 
 def lower(kernel: KernelOp) -> None:

@@ -1,5 +1,7 @@
 """The places of a distributed contraction's operands."""
 
+from collections.abc import Callable
+
 from xdsl.builder import ImplicitBuilder
 from xdsl.ir import Attribute, Block, Region, SSAValue
 
@@ -14,6 +16,7 @@ from pim_opt.dialects.layout import (
 )
 from pim_opt.dialects.pim import CombineOp, DistributeOp, KernelOp, YieldOp
 from pim_opt.dialects.pim.kernel_ops import plain
+from pim_opt.dialects.placement import Placement
 from pim_opt.passes.bank_rows import BankRows
 from pim_opt.passes.kernel_access import MATRIX, VECTOR, only_op_of
 
@@ -23,7 +26,12 @@ def map_banks(kernel: KernelOp, mapping: Mapping, matrix_row: int, streamed_row:
     lanes = mapping.column_elements
     distribution = only_op_of(kernel, DistributeOp, "pim-distribute")
     rows = BankRows(mapping.device, streamed_row, kernel)
-    needed = {VECTOR: mapping.vector_placement, MATRIX: mapping.matrix_placement(matrix_row)}
+    needed = {
+        VECTOR: _in_rows(mapping.vector_row_placement, mapping, rows)
+        if mapping.through_rows
+        else mapping.vector_placement,
+        MATRIX: mapping.matrix_placement(matrix_row),
+    }
     body = Block(arg_types=kernel.inputs.types)
     with ImplicitBuilder(body):
         placed: list[SSAValue] = []
@@ -45,10 +53,12 @@ def map_banks(kernel: KernelOp, mapping: Mapping, matrix_row: int, streamed_row:
                     pass
             bound = BindOp(arg, start).result
             placed.append(RequireOp(bound, PlacementAttr(needed[number])).result)
-        # 2. Partial sums come from the accumulators to the host, which combines them.
-        accumulated = with_layout(
-            plain(distribution.output.type), PlacementAttr(mapping.partial_placement)
-        )
+        # 2. Partial sums come from the accumulators, or from rows that cores have stored them in,
+        #    to the host, which combines them.
+        left = mapping.partial_placement
+        if mapping.through_rows:
+            left = _in_rows(mapping.result_row_placement, mapping, rows)
+        accumulated = with_layout(plain(distribution.output.type), PlacementAttr(left))
         shares = DistributeOp(placed, accumulated, kernel_region(distribution))
         gathered = RequireOp(shares.output, HostAttr()).result
         result_type = with_layout(plain(kernel.outputs[0].type), HostAttr())
@@ -59,6 +69,11 @@ def map_banks(kernel: KernelOp, mapping: Mapping, matrix_row: int, streamed_row:
         YieldOp(UnbindOp(stored).result)
     kernel.detach_region(kernel.body)
     kernel.add_region(Region(body))
+
+
+def _in_rows(place: Callable[[int], Placement], mapping: Mapping, rows: BankRows) -> Placement:
+    """What `place` makes of the first of as many rows as it takes."""
+    return place(rows.take(mapping.rows_of(place(0))))
 
 
 def kernel_region(distribution: DistributeOp) -> Region:

@@ -1,0 +1,46 @@
+"""What the register files of a core hold of a contraction, and which banks share them."""
+
+from pim_opt.devices import Device
+from pim_opt.devices.model import ContractionMode
+
+
+def inner_levels_of(device: Device, mode: ContractionMode) -> tuple[str, ...]:
+    """Short names of the levels inside of a core: members share its operand buffer."""
+    per = device.level(device.registers[mode.operand].per)
+    inside = device.levels[device.levels.index(per) + 1 :]
+    return tuple(level.short for level in inside)
+
+
+def vector_room(
+    device: Device,
+    mode: ContractionMode,
+    lanes: int,
+    *,
+    reduces_lanes: bool,
+    double_buffer: bool = False,
+) -> int:
+    """Loop iterations over the vector that one load can serve: what its buffer holds.
+
+    Args:
+        device: whose registers hold it.
+        mode: the commands in use.
+        lanes: elements in one DRAM column.
+        reduces_lanes: whether an iteration takes a column of the vector; else it takes an element.
+        double_buffer: whether a load has but one of the buffer's parts.
+    """
+    operand = device.registers[mode.operand]
+    elements = operand.entries * operand.lanes // (operand.halves if double_buffer else 1)
+    return elements // lanes if reduces_lanes else elements
+
+
+def result_room(device: Device, mode: ContractionMode, lanes: int) -> int:
+    """Loop iterations over the result that one move can empty: what the accumulators hold.
+
+    Args:
+        device: whose registers gather it.
+        mode: the commands in use.
+        lanes: elements in one DRAM column, each of which takes an accumulator if it is not summed.
+    """
+    accumulator = device.registers[mode.accumulator]
+    elements = accumulator.entries * accumulator.lanes
+    return elements if device.meaning(mode.multiply).sums_lanes else elements // lanes
