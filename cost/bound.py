@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from math import prod
 
+from pim_opt.cost.floor import command_interval, multiplication_rounds
+from pim_opt.cost.lane_stream import gap
 from pim_opt.cost.nest import refresh_cycles
-from pim_opt.cost.timings import nest_timings, refreshing_of
+from pim_opt.cost.timings import refreshing_of
 from pim_opt.devices import Device
 from pim_opt.devices.model import ContractionMode
 from pim_opt.dialects.iteration import Contraction
@@ -37,19 +39,25 @@ def contraction_bound(kernel: Contraction, device: Device, column_elements: int)
     modes = device.kernels.contraction
     if modes is None:
         return None
-    cores = device.groups * device.cores
     products = -(-prod(dim.size for dim in kernel.dims) // column_elements)
     elements = prod(kernel.shape(kernel.matrix))
-    rounds, columns = -(-products // cores), -(-elements // (column_elements * cores))
-    found = [m for m in (modes.tree, modes.broadcast) if m is not None]
-    bounds = [mode_bound(rounds, columns, device, mode) for mode in found]
+    columns = -(-elements // (column_elements * device.groups * device.cores))
+    bounds = [
+        mode_bound(multiplication_rounds(products, device, mode), columns, device, mode)
+        for mode in (modes.tree, modes.broadcast)
+        if mode is not None
+    ]
     return min(bounds, key=lambda bound: bound.cycles)
 
 
 def mode_bound(rounds: int, columns: int, device: Device, mode: ContractionMode) -> Bound:
-    """The bound of a core's `rounds` of multiplications of `columns` of the matrix."""
-    t = nest_timings(device, mode)
-    multiply = rounds * t.multiply
-    rows = (-(-columns // t.columns) - 1) * (t.close + t.reopen - t.multiply)
-    refresh = refresh_cycles(multiply + rows, t.multiply, refreshing_of(device, mode))
-    return Bound(multiply, rows, refresh)
+    """The bound of a group's `rounds` of multiplications, of `columns` of the matrix in a bank."""
+    multiply = mode.multiply
+    opener, closer = device.rows_by(multiply)
+    interval = command_interval(device, multiply, device.group)
+    switch = gap(device, multiply, closer) + gap(device, closer, opener)
+    switch += gap(device, opener, multiply) - interval
+    rows = (-(-columns // device.columns) - 1) * switch
+    cycles = float(rounds * interval + rows)
+    refresh = refresh_cycles(cycles, float(interval), refreshing_of(device, mode))
+    return Bound(float(rounds * interval), float(rows), refresh)

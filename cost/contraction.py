@@ -32,7 +32,7 @@ from pim_opt.cost.origins import Origins
 from pim_opt.cost.streams import Paces
 from pim_opt.cost.timings import nest_timings, refreshing_of
 from pim_opt.cost.transfers import TransferLoops
-from pim_opt.cost.unit_contraction import unit_estimate
+from pim_opt.cost.unit_contraction import unit_cost
 from pim_opt.dialects.iteration import Contraction
 
 USUAL = Origins()
@@ -193,7 +193,7 @@ def estimate(mapping: Mapping, origins: Origins = USUAL) -> Estimate:
         origins: where the operands start.
     """
     if mapping.through_rows:
-        return unit_estimate(mapping, origins)
+        return unit_cost(mapping, origins).estimate()
     device = mapping.device
     commands = _commands(mapping, origins)
     activations = _activations(mapping, origins)

@@ -3,17 +3,38 @@
 from math import prod
 
 from pim_opt.devices import Device
+from pim_opt.devices.model import ContractionMode
 from pim_opt.dialects.iteration import Contraction
 
 
-def command_interval(device: Device, command: str) -> int:
-    """Least cycles between two commands of one kind in the same group, by the device's table."""
+def command_interval(device: Device, command: str, level: str | None = None) -> int:
+    """Least cycles between two commands of one kind in the same group, by the device's table.
+
+    Args:
+        device: with the table.
+        command: its name.
+        level: only rows of this level count, if it is given: of a group's, the commands may go to
+            different banks.
+    """
     intervals = (
         device.timing.cycles(row.latency)
         for row in device.timing.constraints
         if row.window == 1 and command in row.preceding and command in row.following
+        if level is None or device.level(row.level) == device.level(level)
     )
     return max(intervals, default=1)
+
+
+def multiplication_rounds(products: int, device: Device, mode: ContractionMode) -> int:
+    """Multiplications of a group, at least: each takes a column in every core that it spans.
+
+    Args:
+        products: columns of the matrix, each with every vector, on all groups.
+        device: whose cores they lie with.
+        mode: the commands in use.
+    """
+    cores = device.members(device.commands[mode.multiply].spans)
+    return -(-products // (device.groups * cores))
 
 
 def contraction_floor_cycles(kernel: Contraction, device: Device, column_elements: int) -> int:
@@ -28,7 +49,10 @@ def contraction_floor_cycles(kernel: Contraction, device: Device, column_element
     modes = device.kernels.contraction
     if modes is None:
         return 0
-    commands = [mode.multiply for mode in (modes.tree, modes.broadcast) if mode is not None]
-    columns = -(-prod(dim.size for dim in kernel.dims) // column_elements)
-    rounds = -(-columns // (device.groups * device.cores))
-    return rounds * min(command_interval(device, command) for command in commands)
+    products = -(-prod(dim.size for dim in kernel.dims) // column_elements)
+    return min(
+        multiplication_rounds(products, device, mode)
+        * command_interval(device, mode.multiply, device.group)
+        for mode in (modes.tree, modes.broadcast)
+        if mode is not None
+    )

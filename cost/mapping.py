@@ -10,7 +10,7 @@ from functools import cached_property
 from math import prod
 
 from pim_opt.cost.host_layout import host_layout, level_sizes
-from pim_opt.cost.rooms import inner_levels_of, result_room, vector_room
+from pim_opt.cost.rooms import inner_levels_of, passes_rows, result_room, vector_room
 from pim_opt.devices import Device
 from pim_opt.devices.model import ContractionMode
 from pim_opt.dialects.flat_placement import same_places
@@ -103,12 +103,8 @@ class Mapping:
 
     @property
     def through_rows(self) -> bool:
-        """Whether cores load the vector from DRAM columns of theirs, and store results to some.
-
-        Else the host sends the vector to their buffers, and takes the results from there.
-        """
-        loads = self.mode.load[self.schedule.travel]
-        return "column" in self.device.meaning(loads).reads
+        """Whether vector and results pass through DRAM columns of the cores; see `passes_rows`."""
+        return passes_rows(self.device, self.mode)
 
     @cached_property
     def inner_levels(self) -> tuple[str, ...]:

@@ -4,6 +4,14 @@ from pim_opt.devices import Device
 from pim_opt.devices.model import ContractionMode
 
 
+def passes_rows(device: Device, mode: ContractionMode) -> bool:
+    """Whether cores load the vector from DRAM columns of theirs, and store results to some.
+
+    Else the host sends the vector to their buffers, and takes the results from there.
+    """
+    return all("column" in device.meaning(load).reads for load in mode.load.values())
+
+
 def inner_levels_of(device: Device, mode: ContractionMode) -> tuple[str, ...]:
     """Short names of the levels inside of a core: members share its operand buffer."""
     per = device.level(device.registers[mode.operand].per)

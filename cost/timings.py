@@ -83,7 +83,8 @@ def refreshing_of(device: Device, mode: ContractionMode) -> Refreshing:
         return Refreshing(inf, 0.0)
     period = device.timing.cycles(device.refresh.interval)
     pause = device.timing.cycles(device.refresh.duration)
-    return Refreshing(float(period), float(pause + nest_timings(device, mode).open))
+    opener, _ = device.rows_by(mode.multiply)
+    return Refreshing(float(period), float(pause + latency(device, opener, mode.multiply)))
 
 
 def completion(device: Device, command: str) -> int:

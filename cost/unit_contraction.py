@@ -8,36 +8,28 @@ are the lowest, so that no group has more to do.
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
-from math import inf, prod
+from math import prod
 
 import numpy as np
 
-from pim_opt.cost.bulk import bulk, cycles_of, read_in_bulk, written_in_bulk
 from pim_opt.cost.energy import energy_pj
 from pim_opt.cost.estimate import CycleParts, Estimate
 from pim_opt.cost.group_sizes import sizes_by_group
 from pim_opt.cost.host_accesses import host_columns
 from pim_opt.cost.host_work import bank_rows
-from pim_opt.cost.lane_stream import gap
 from pim_opt.cost.mapping import Mapping
 from pim_opt.cost.nest import Ints, refresh_cycles
 from pim_opt.cost.origins import Origins
-from pim_opt.cost.streams import Paces, passes_cycles, places_of
-from pim_opt.cost.timings import (
-    Refreshing,
-    completion,
-    host_phase,
-    settled,
-)
 from pim_opt.cost.transfers import TransferLoops
 from pim_opt.cost.unit_nest import (
     NestWalk,
+    PhaseTimes,
     nest_shape,
     phase_commands,
-    phase_times,
     unit_loops,
     walk,
 )
+from pim_opt.cost.unit_times import UnitTimes
 from pim_opt.devices import Device
 
 
@@ -47,14 +39,11 @@ class UnitCost:
 
     mapping: Mapping
     origins: Origins
+    times: UnitTimes
 
     @property
     def device(self) -> Device:
         return self.mapping.device
-
-    @cached_property
-    def _paces(self) -> Paces:
-        return Paces(self.device)
 
     # What the host moves
 
@@ -104,19 +93,12 @@ class UnitCost:
     @cached_property
     def before(self) -> float:
         """Cycles until the first command of the nest may issue."""
-        device, host = self.device, self.device.kernels.host
-        cycles, closed = 0.0, True
+        cycles, closed = 1.0, True
         for read, writes in self.written:
             if read:
-                own = host_columns(read, device)
-                if own <= device.cores * device.columns:
-                    issued = float(host_phase(device, host.read, own, closed=closed).issued)
-                else:
-                    issued = cycles_of(read_in_bulk(device, closed=closed), own)
-                cycles += issued + settled(device, host.read)
+                cycles += self.times.read(host_columns(read, self.device), closed=closed)
                 closed = False
-            issues = written_in_bulk(writes, closed=closed)
-            cycles += cycles_of(issues, writes.commands) + settled(device, host.write)
+            cycles += self.times.placed(writes, closed=closed)
             closed = False
         return cycles
 
@@ -126,78 +108,41 @@ class UnitCost:
 
         One that walks the banks opens it in all of them then, and closes none.
         """
-        reads, writes = self.written[-1]
-        walks = self.device.controller.keeps_rows
-        outer = prod(
-            self.device.level(name).count
-            for name in self.device.host_layout[:-2]
-            if self.device.level(name).short not in self.mapping.inner_levels
-        )
-        return (
-            walks
-            and len(self.written) == 1
-            and writes.columns <= self.device.columns
-            and (host_columns(reads, self.device) <= outer // self.device.groups)
-        )
+        device, (read, writes) = self.device, self.written[-1]
+        # Reads of so few columns leave the second bank of the first core alone.
+        inner = self.mapping.inner_levels
+        apart = (device.level(name) for name in device.host_layout[:-2])
+        few = prod(level.count for level in apart if level.short not in inner) // device.groups
+        alone = len(self.written) == 1 and host_columns(read, device) <= few
+        return device.controller.keeps_rows and alone and writes.columns <= device.columns
 
     @cached_property
     def nest(self) -> NestWalk:
         """The walk of group 0."""
-        sizes = np.array([dim.size for dim in self.mapping.kernel.dims], np.int64)
-        return self._walk(sizes)
+        return self._walk(np.array([dim.size for dim in self.mapping.kernel.dims], np.int64))
+
+    @cached_property
+    def _phases(self) -> PhaseTimes:
+        return self.times.phases(self.mapping)
 
     def _walk(self, sizes: Ints) -> NestWalk:
-        shape, times = nest_shape(self.mapping), phase_times(self.mapping, self._paces)
-        return walk(shape, sizes, self._finds_row, times)
+        return walk(nest_shape(self.mapping, sizes), sizes, self._finds_row, self._phases)
 
     @cached_property
-    def after(self) -> float:
-        """Cycles from the last store until the host has all sums."""
-        device, read = self.device, self.device.kernels.host.read
-        store = phase_commands(self.mapping)[-1]
-        columns = self.reads.columns
-        if columns <= device.columns:
-            issued = passes_cycles(self._paces.pace(self.reads), columns)
-            wait = gap(device, store, read) if device.controller.policy == "in-order" else 1
-            return max(wait, 1) + issued + settled(device, read)
-        issues = bulk(device, read, places_of(self.reads), closed=False)
-        _, closer = device.row_commands(device.commands[read].spans)
-        wait = gap(device, store, closer) if device.controller.policy == "in-order" else 1
-        return wait + cycles_of(issues, self.reads.commands) + settled(device, read)
-
-    @cached_property
-    def result_writes(self) -> float:
-        """Cycles from when the host has all sums until the result is safe."""
-        device, write = self.device, self.device.kernels.host.write
-        columns = host_columns(self.result_columns, device)
-        issued = host_phase(device, write, columns, closed=False).issued
-        return float(issued + completion(device, write))
-
     def parts(self) -> CycleParts:
         """Cycles of one call by cause."""
-        nest = self.nest
+        nest, times = self.nest, self.times
+        store = phase_commands(self.mapping)[-1]
         parts = CycleParts(
-            host_read=1.0 + self.before + self.after,
+            host_read=self.before + times.gathered(self.reads, store),
             load=nest.loading,
             multiply=nest.multiplying,
             rows=nest.waiting,
             move=nest.storing,
-            host_write=self.result_writes,
+            host_write=times.written(host_columns(self.result_columns, self.device)),
         )
-        return parts + CycleParts(refresh=refresh_cycles(parts.cycles, 0.0, self._refreshing))
-
-    @property
-    def _refreshing(self) -> Refreshing:
-        device = self.device
-        if device.refresh is None:
-            return Refreshing(inf, 0.0)
-        multiply = self.mapping.mode.multiply
-        opener, closer = device.rows_by(multiply)
-        reopen = gap(device, closer, opener) + gap(device, opener, multiply)
-        period = device.timing.cycles(device.refresh.interval)
-        return Refreshing(
-            float(period), float(device.timing.cycles(device.refresh.duration) + reopen)
-        )
+        refreshing = times.refreshing(self.mapping.mode)
+        return parts + CycleParts(refresh=refresh_cycles(parts.cycles, 0.0, refreshing))
 
     # Work
 
@@ -212,10 +157,17 @@ class UnitCost:
             commands[host.write] += writes.commands * writes.groups
             activations[opener] += _rows(writes)
         commands[host.read] += self.reads.commands * self.reads.groups
-        activations[opener] += _rows(self.reads) if self.reads.columns > device.columns else 0
+        activations[opener] += _rows(self.reads) // self.reads.groups * self._groups_that_open
         commands[host.write] += self.result_columns
         activations[opener] += bank_rows(device, self.result_columns)
         return commands, activations
+
+    @property
+    def _groups_that_open(self) -> int:
+        """Groups in which the host's reads of sums find the first row closed."""
+        at_work = sizes_by_group(self.mapping).total()
+        one_row = self.reads.columns <= self.device.columns
+        return self.reads.groups - (at_work if one_row else 0)
 
     def _units_work(self) -> tuple[Counter[str], Counter[str]]:
         commands, activations = Counter[str](), Counter[str]()
@@ -230,6 +182,21 @@ class UnitCost:
             activations[opener] += found.rows * groups
         return commands, activations
 
+    def estimate(self) -> Estimate:
+        """Time and work of one call."""
+        device, kernel = self.device, self.mapping.kernel
+        commands, activations = self.work()
+        host = device.kernels.host
+        moved = (commands[host.read] + commands[host.write]) * device.column_bytes
+        return Estimate(
+            self.parts,
+            dict(+commands),
+            dict(+activations),
+            moved,
+            prod(kernel.shape(kernel.result)) * (self.mapping.host_partials - 1),
+            energy_pj(device, commands, activations),
+        )
+
 
 def _rows(loops: TransferLoops) -> int:
     """Rows that a transfer opens, counted in every bank."""
@@ -237,22 +204,11 @@ def _rows(loops: TransferLoops) -> int:
     return places * -(-loops.columns // loops.device.columns)
 
 
-def unit_estimate(mapping: Mapping, origins: Origins) -> Estimate:
-    """Time and work of one call.
+def unit_cost(mapping: Mapping, origins: Origins) -> UnitCost:
+    """The cost of one schedule by itself.
 
     Args:
         mapping: the kernel's schedule bound to a device; what it moves passes through rows.
         origins: where the operands start.
     """
-    cost, device = UnitCost(mapping, origins), mapping.device
-    commands, activations = cost.work()
-    host = device.kernels.host
-    moved = (commands[host.read] + commands[host.write]) * device.column_bytes
-    return Estimate(
-        cost.parts(),
-        dict(+commands),
-        dict(+activations),
-        moved,
-        prod(mapping.kernel.shape(mapping.kernel.result)) * (mapping.host_partials - 1),
-        energy_pj(device, commands, activations),
-    )
+    return UnitCost(mapping, origins, UnitTimes(mapping.device))

@@ -11,10 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pim_opt.cost.jit import compiled
-from pim_opt.cost.lane_stream import gap
 from pim_opt.cost.mapping import Mapping
 from pim_opt.cost.nest import Ints
-from pim_opt.cost.streams import Paces
 from pim_opt.cost.transfers import TransferLoops
 from pim_opt.dialects.placement import LOCAL, Piece, Placement
 
@@ -132,28 +130,13 @@ def last_in_row_depth(mapping: Mapping) -> int:
     return depth
 
 
-def phase_times(mapping: Mapping, paces: Paces) -> PhaseTimes:
-    """The times of a mapping's commands."""
-    device, commands = mapping.device, phase_commands(mapping)
-    opener, closer = device.rows_by(mapping.mode.multiply)
-    passes = [paces.pace(unit_loops(mapping, command)) for command in commands]
-    return PhaseTimes(
-        gap=np.array([[float(gap(device, a, b)) for b in commands] for a in commands]),
-        close=np.array([float(gap(device, command, closer)) for command in commands]),
-        open=np.array([float(gap(device, opener, command)) for command in commands]),
-        first=np.array([pace.first for pace in passes]),
-        period=np.array([pace.period for pace in passes]),
-        needs_row=np.array([device.commands[command].row for command in commands]),
-        active=float(gap(device, opener, closer)),
-        reopen=float(gap(device, closer, opener)),
-        again=float(gap(device, opener, opener)),
-        barriers=device.controller.policy != "in-order",
-        window=float(device.controller.window),
-    )
+def nest_shape(mapping: Mapping, sizes: Ints) -> NestShape:
+    """The loops of a mapping, and what its phases consist of.
 
-
-def nest_shape(mapping: Mapping) -> NestShape:
-    """The loops of a mapping, and what its phases consist of."""
+    Args:
+        mapping: with the loops.
+        sizes: what a group has of every dimension.
+    """
     lanes, columns = mapping.column_elements, mapping.device.columns
     rows: list[tuple[int, ...]] = []
     for number, loop in enumerate(mapping.loops):
@@ -167,7 +150,7 @@ def nest_shape(mapping: Mapping) -> NestShape:
         ]
         rows.append((loop.dim, loop.size, loop.stride, *steps))
     loops = np.array(rows, np.int64).reshape(-1, 6)
-    depth = max(mapping.load_depth, mapping.move_depth, _irregular(mapping, loops))
+    depth = max(mapping.load_depth, mapping.move_depth, _irregular(mapping, loops, sizes))
     return NestShape(
         loops,
         mapping.load_depth,
@@ -179,7 +162,7 @@ def nest_shape(mapping: Mapping) -> NestShape:
     )
 
 
-def _irregular(mapping: Mapping, loops: Ints) -> int:
+def _irregular(mapping: Mapping, loops: Ints, sizes: Ints) -> int:
     """Outer loops around all that have padding or go back over more than a part of a row."""
     depth, inside = 0, 1
     for number in range(len(loops) - 1, -1, -1):
@@ -187,10 +170,10 @@ def _irregular(mapping: Mapping, loops: Ints) -> int:
             inside *= int(loops[number, SIZE])
         elif loops[number, SIZE] > 1 and mapping.device.columns % inside:
             depth = max(depth, number + 1)
-    for dim, size in enumerate(mapping.kernel.dims):
+    for dim, size in enumerate(sizes.tolist()):
         own = np.flatnonzero(loops[:, DIM] == dim)
         reach = int(((loops[own, SIZE] - 1) * loops[own, STRIDE]).sum())
-        if len(own) and reach >= size.size:
+        if len(own) and reach >= size:
             depth = max(depth, int(own[-1]) + 1)
     return depth
 

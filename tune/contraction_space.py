@@ -8,14 +8,16 @@ anything else of it is looked at.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pim_opt.cost.rooms import inner_levels_of, passes_rows
 from pim_opt.devices import Device
-from pim_opt.devices.model import ContractionMode
+from pim_opt.devices.model import ContractionMode, Level
 from pim_opt.dialects.iteration import Contraction, Role
 
 Ints = NDArray[np.int64]
@@ -78,6 +80,18 @@ class ContractionSpace:
                     if self.kernel.dims[dim].role is role:
                         yield dim, mode
 
+    @property
+    def passes_rows(self) -> bool:
+        """Whether vector and results pass through rows of the cores, whatever runs on the lanes."""
+        return all(passes_rows(self.device, mode) for _, mode in self.lane_dims())
+
+    @cached_property
+    def core_levels(self) -> tuple[Level, ...]:
+        """The levels that dimensions spread over: those whose members take no turns."""
+        device = self.device
+        inner = {name for _, mode in self.lane_dims() for name in inner_levels_of(device, mode)}
+        return tuple(level for level in device.core_levels if level.short not in inner)
+
     def points(self, lane_dim: int) -> list[int]:
         """Per dimension its size, that of the lane dimension in columns."""
         return [
@@ -107,11 +121,11 @@ class ContractionSpace:
     def _owners(self, points: Sequence[int]) -> Ints:
         """Per choice and core level the dimension that carries the level, or IDLE."""
         able = [number for number, size in enumerate(points) if size > 1]
-        choices = product(*([*able, IDLE] for _ in self.device.core_levels))
-        return np.array(list(choices), np.int64).reshape(-1, len(self.device.core_levels))
+        choices = product(*([*able, IDLE] for _ in self.core_levels))
+        return np.array(list(choices), np.int64).reshape(-1, len(self.core_levels))
 
     def _table(self, groups: tuple[int, ...], points: Sequence[int], owners: Ints) -> "_Rows":
-        counts = np.array([level.count for level in self.device.core_levels])
+        counts = np.array([level.count for level in self.core_levels])
         left = np.array([ceil_div(p, g) for p, g in zip(points, groups, strict=True)])
         carries = owners[:, :, None] == np.arange(len(left))
         members = np.where(carries, counts[:, None], 1)
@@ -158,7 +172,7 @@ class SpreadTable:
     @property
     def members(self) -> Ints:
         """Shape (n, dims): members of all core levels that carry the dimension together."""
-        counts = np.array([level.count for level in self.space.device.core_levels])
+        counts = np.array([level.count for level in self.space.core_levels])
         dims = range(len(self.space.kernel.dims))
         return np.stack(
             [np.where(self.owners == dim, counts, 1).prod(axis=1) for dim in dims], axis=1
@@ -166,7 +180,7 @@ class SpreadTable:
 
     def spread(self, row: int) -> Spread:
         """One row as a Spread."""
-        core_levels = self.space.device.core_levels
+        core_levels = self.space.core_levels
         points = self.space.points(self.lane_dim)
         owners: list[int] = self.owners[row].tolist()
         levels = tuple(

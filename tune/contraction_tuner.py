@@ -14,6 +14,7 @@ from pim_opt.cost.host_accesses import HostAccesses
 from pim_opt.cost.mapping import Mapping
 from pim_opt.cost.nest import FirstRow
 from pim_opt.cost.origins import Origins
+from pim_opt.cost.rooms import passes_rows
 from pim_opt.cost.streams import Paces
 from pim_opt.cost.timings import NestTimings, Refreshing, nest_timings, refreshing_of
 from pim_opt.devices import Device
@@ -46,6 +47,7 @@ from pim_opt.tune.nest_search import (
     write_cycles,
 )
 from pim_opt.tune.objectives import Energies, Objective, combined, energies
+from pim_opt.tune.unit_tuner import UnitSearch
 from pim_opt.tune.variants import Around, NestChoice, Variant, variants
 
 INDIFFERENCE = 0.5
@@ -316,16 +318,19 @@ def tune_contraction(
     started = time.perf_counter()
     space = ContractionSpace(kernel, device, lanes)
     search = _Search(space, keep, origins, objective)
+    units = UnitSearch(space, keep, origins, objective)
     for dim, mode in space.lane_dims():
-        search.table(mode, space.spreads(dim))
+        by = units if passes_rows(device, mode) else search
+        by.table(mode, space.spreads(dim))
     found = sorted(search.heap, key=lambda f: (-f.badness, f.number))
     candidates = [_candidate(f, origins) for f in found]
+    candidates += [Candidate(*one) for one in units.found()]
     stays = [] if origins.matrix != "dram" else _in_place(space, origins, objective)
     candidates = sorted([*candidates, *stays], key=lambda candidate: candidate.score)[:keep]
     return TuningResult(
         tuple(candidates),
-        search.priced + len(stays),
-        search.pruned,
+        search.priced + units.priced + len(stays),
+        search.pruned + units.pruned,
         time.perf_counter() - started,
     )
 

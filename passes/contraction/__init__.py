@@ -19,6 +19,7 @@ from pim_opt.tune.objectives import Objective
 from pim_opt.tune.random_schedules import random_schedule
 from pim_opt.tune.rule_of_thumb import rule_of_thumb
 from pim_opt.tune.schedule_space import sampled_schedules, spread_count
+from pim_opt.tune.unit_space import sampled_unit_schedules
 
 MOST_SPREADS = 10_000
 """Spreads of a space to sample from at most."""
@@ -56,6 +57,8 @@ class ContractionClass:
         space = ContractionSpace(kernel.contraction, device_of(kernel), lanes_of(kernel))
         if spread_count(space) > MOST_SPREADS:
             return []
+        if space.passes_rows:
+            return sampled_unit_schedules(space, count, rng)
         return list(sampled_schedules(space, count, rng))
 
     def bound(self, kernel: KernelOp) -> Bound | None:
