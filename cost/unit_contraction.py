@@ -93,13 +93,16 @@ class UnitCost:
     @cached_property
     def before(self) -> float:
         """Cycles until the first command of the nest may issue."""
-        cycles, closed = 1.0, True
-        for read, writes in self.written:
-            if read:
-                cycles += self.times.read(host_columns(read, self.device), closed=closed)
-                closed = False
-            cycles += self.times.placed(writes, closed=closed)
-            closed = False
+        cycles, times, device = 1.0, self.times, self.device
+        for number, (read, writes) in enumerate(self.written):
+            own = host_columns(read, device)
+            taken = times.read(own, closed=number == 0) if own else 0.0
+            # The first operand finds all banks closed but those that its reads have opened.
+            if number == 0 and own:
+                written = times.placed_after(writes, own, taken)
+            else:
+                written = times.placed(writes, closed=number == 0)
+            cycles += taken + written
         return cycles
 
     @property
@@ -115,6 +118,13 @@ class UnitCost:
         few = prod(level.count for level in apart if level.short not in inner) // device.groups
         alone = len(self.written) == 1 and host_columns(read, device) <= few
         return device.controller.keeps_rows and alone and writes.columns <= device.columns
+
+    @property
+    def _gathering(self) -> float:
+        """Cycles from the last store until the host has all sums."""
+        store = phase_commands(self.mapping)[-1]
+        idle = self._groups_that_open > 0
+        return self.times.gathered(self.reads, store, idle_groups=idle)
 
     @cached_property
     def nest(self) -> NestWalk:
@@ -132,9 +142,8 @@ class UnitCost:
     def parts(self) -> CycleParts:
         """Cycles of one call by cause."""
         nest, times = self.nest, self.times
-        store = phase_commands(self.mapping)[-1]
         parts = CycleParts(
-            host_read=self.before + times.gathered(self.reads, store),
+            host_read=self.before + self._gathering,
             load=nest.loading,
             multiply=nest.multiplying,
             rows=nest.waiting,

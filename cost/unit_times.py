@@ -90,22 +90,46 @@ class UnitTimes:
         return issued + settled(device, read)
 
     def placed(self, writes: TransferLoops, *, closed: bool) -> float:
-        """Cycles in which the host writes a placement."""
+        """Cycles in which the host writes a placement; all banks are closed at first, or open."""
         key = ("placed", writes.loops[1:], closed)
         issues = self._once(key, lambda: written_in_bulk(writes, closed=closed))
         return cycles_of(issues, writes.commands) + settled(self.device, writes.command)
 
-    def gathered(self, reads: TransferLoops, store: str) -> float:
-        """Cycles from the last `store` of sums until the host has read them."""
+    def placed_after(self, writes: TransferLoops, columns: int, since: float) -> float:
+        """As `placed`, after reads of so many columns in host layout that began `since` cycles ago.
+
+        Their banks are open in another row. The first write waits for one of these; where they are
+        few, the others are ready by then.
+        """
+        if 2 * columns > self.device.cores:
+            return self.placed(writes, closed=False)
+        opener, closer = self.device.row_commands(self.device.commands[writes.command].spans)
+        ready = max(self.gap(opener, closer) - since, 0.0) + self.gap(closer, opener)
+        ready += self.gap(opener, writes.command)
+        last = ready + passes_cycles(self._paces.pace(writes), writes.columns)
+        late = last + settled(self.device, writes.command)
+        return max(self.placed(writes, closed=True), late)
+
+    def gathered(self, reads: TransferLoops, store: str, *, idle_groups: bool) -> float:
+        """Cycles from the last `store` of sums until the host has read them.
+
+        Args:
+            reads: of the sums.
+            store: the command.
+            idle_groups: whether some groups have stored nothing, and so have the row to open.
+        """
         device, read = self.device, reads.command
+        opener, closer = device.row_commands(device.commands[read].spans)
         if reads.columns <= device.columns:
             issued = passes_cycles(self._paces.pace(reads), reads.columns)
             wait = self.gap(store, read) if self._in_order else 1
+            if idle_groups and device.controller.coupled:
+                # Where requests to all groups come in turn, theirs come now.
+                wait += self.gap(closer, opener) + self.gap(opener, read)
         else:
             key = ("gathered", reads.loops[1:])
             issues = self._once(key, lambda: bulk(device, read, places_of(reads), closed=False))
             issued = cycles_of(issues, reads.commands)
-            _, closer = device.row_commands(device.commands[read].spans)
             wait = self.gap(store, closer) if self._in_order else 1
         return max(wait, 1) + issued + settled(device, read)
 

@@ -23,13 +23,14 @@ LANES = 16
 MOST_ITERATIONS = 300
 FEWER = settings().max_examples // 3
 """Examples of kernels that share most of their account with others."""
+DEVICES = ["attacc", "attacc-ref", "hbm-pim", "hbm-pim-ref"]
 
 
 def is_short(mapping: Mapping) -> bool:
     return prod(loop.size for loop in mapping.loops) <= MOST_ITERATIONS
 
 
-@pytest.mark.parametrize("name", ["attacc", "attacc-ref"])
+@pytest.mark.parametrize("name", DEVICES)
 @given(h=st.integers(1, 40), n=st.integers(1, 300), k=st.integers(1, 300), seed=st.integers(0))
 def test_the_program_issues_what_the_model_counts(
     name: str, h: int, n: int, k: int, seed: int
@@ -37,7 +38,7 @@ def test_the_program_issues_what_the_model_counts(
     check_counts(gemv_kernel(heads=h, k=k, n=n, device=name), seed)
 
 
-@pytest.mark.parametrize("name", ["attacc", "attacc-ref"])
+@pytest.mark.parametrize("name", DEVICES)
 @settings(max_examples=FEWER)
 @given(
     h=st.integers(1, 8),
@@ -52,7 +53,7 @@ def test_rows_of_shared_matrices_are_counted(
     check_counts(kernel_of("gqa", (1, h * m, h, k, n), device=name), seed)
 
 
-@pytest.mark.parametrize("name", ["attacc", "attacc-ref"])
+@pytest.mark.parametrize("name", DEVICES)
 @settings(max_examples=FEWER)
 @given(
     h=st.integers(1, 8),
