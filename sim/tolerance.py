@@ -155,7 +155,7 @@ def _contraction_bound(
     if integers and magnitude.max(initial=0.0) <= 0.5 / unit:
         return exact, np.zeros_like(exact)
     terms = contraction.extent(Role.REDUCTION)
-    relative = terms * unit_roundoff("f32")
+    relative = terms * _accumulator_unit(kernel)
     relative += unit if _host_partials(kernel) > 1 else 0.0
     bound = unit * np.abs(exact) + relative * magnitude + SMALLEST_STEP
     return exact, bound * (1 + 2 * unit)
@@ -200,6 +200,16 @@ def _unit_additions(kernel: KernelOp, sums: Reduction, element: str) -> int:
     schedule, lanes = one_batch(kernel.schedule.data), device.column_elements(element)
     mapping = ReductionMapping(sums, schedule, device, lanes)
     return mapping.fold.terms * mapping.joined_banks if mapping.by_units else 0
+
+
+def _accumulator_unit(kernel: KernelOp) -> float:
+    """The roundoff of a device's accumulators, of the coarsest where they differ."""
+    device, element = load_device(kernel.device.data), str(kernel.outputs[0].type.element_type)
+    modes = device.kernels.contraction
+    assert modes is not None, "a device without is offered no contraction"
+    known = [mode for mode in (modes.tree, modes.broadcast) if mode is not None]
+    types = [device.registers[mode.accumulator].element for mode in known]
+    return max(unit_roundoff(element if type_ == "column" else type_) for type_ in types)
 
 
 def _host_partials(kernel: KernelOp) -> int:

@@ -130,7 +130,10 @@ class UnitFloors:
         points = prod(self._space.points(self.table.lane_dim))
         least = energy_pj(device, {multiply: 1}, {}) / members * points
         one = min(energy_pj(device, {name: 1}, {}) for name in (host.read, host.write))
-        return least + one * self._moved
+        # A row each of the vector, the matrix and the results, in every group.
+        opener, _ = device.rows_by(multiply)
+        rows = 3 * energy_pj(device, {}, {opener: 1}) * self.table.groups.prod(axis=1)
+        return least + rows + one * self._moved
 
     @property
     def _moved(self) -> Floats:

@@ -7,8 +7,9 @@ from xdsl.dialects.builtin import AnyFloat, TensorType, f32
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Block, Region, SSAValue
 
+from pim_opt.devices import Device
 from pim_opt.dialects.compat.recognise import constant_initial_value
-from pim_opt.dialects.iteration import Contraction
+from pim_opt.dialects.iteration import Contraction, Role
 from pim_opt.dialects.pim import KernelOp, YieldOp
 from pim_opt.passes.contraction_body import cast_elements, product_sum
 from pim_opt.passes.kernel_access import MATRIX, VECTOR, element_of, shape_of
@@ -26,6 +27,7 @@ def find_contraction(op: linalg.GenericOp, request: Request) -> Offer | Refusal 
     types = product if isinstance(product, str) else _reason(op, request, "contractions")
     if isinstance(product, VectorProduct):
         inputs = (product.vector, product.matrix)
+        types = types or _lane_reason(product.contraction, request.device)
         types = types or choose_types(inputs, op.results[0], request.device, request.narrow_to)
         if isinstance(types, KernelTypes):
             return _product_offer(op, product, types, request)
@@ -54,6 +56,18 @@ def _reason(op: linalg.GenericOp, request: Request, what: str) -> str | None:
     if constant_initial_value(op.outputs[0]) != 0:
         return "it adds to a value that is not zero"
     return None
+
+
+def _lane_reason(contraction: Contraction, device: Device) -> str | None:
+    """Why no dimension can run along the lanes of a device; None if one can."""
+    modes = device.kernels.contraction
+    assert modes is not None, "a device without is refused"
+    able = {Role.REDUCTION: modes.tree, Role.OUTPUT: modes.broadcast}
+    roles = {contraction.dims[dim].role for dim in contraction.lane_dims}
+    if any(mode is not None and role in roles for role, mode in able.items()):
+        return None
+    wanted = " or ".join(role for role, mode in able.items() if mode is not None)
+    return f'it has no {wanted} for the lanes of device "{device.name}"'
 
 
 def _product_offer(

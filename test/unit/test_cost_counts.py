@@ -31,7 +31,7 @@ def is_short(mapping: Mapping) -> bool:
 
 
 @pytest.mark.parametrize("name", DEVICES)
-@given(h=st.integers(1, 40), n=st.integers(1, 300), k=st.integers(1, 300), seed=st.integers(0))
+@given(h=st.integers(1, 40), n=st.integers(2, 300), k=st.integers(1, 300), seed=st.integers(0))
 def test_the_program_issues_what_the_model_counts(
     name: str, h: int, n: int, k: int, seed: int
 ) -> None:
@@ -43,7 +43,7 @@ def test_the_program_issues_what_the_model_counts(
 @given(
     h=st.integers(1, 8),
     m=st.integers(1, 16),
-    n=st.integers(1, 200),
+    n=st.integers(2, 200),
     k=st.integers(1, 600),
     seed=st.integers(0),
 )
@@ -57,7 +57,7 @@ def test_rows_of_shared_matrices_are_counted(
 @settings(max_examples=FEWER)
 @given(
     h=st.integers(1, 8),
-    n=st.integers(1, 100),
+    n=st.integers(2, 100),
     k=st.integers(1, 300),
     inputs=st.sampled_from(["dram", "host"]),
     seed=st.integers(0),

@@ -130,28 +130,22 @@ def priced(kernel: KernelOp, objective: Objective) -> list[float]:
     return scores
 
 
-@settings(max_examples=3, deadline=None)
-@given(
-    name=st.sampled_from(DEVICES),
-    sizes=st.sampled_from([(1, 1, 2, 3, 20), (1, 2, 1, 5, 40), (1, 4, 2, 9, 17)]),
-    objective=st.sampled_from(OBJECTIVES),
-)
-def test_what_the_search_leaves_out_is_no_better(
-    name: str, sizes: tuple[int, ...], objective: Objective
-) -> None:
-    kernel = kernel_of("gqa", sizes, device=name)
-    device = load_device(name)
+@pytest.mark.parametrize("name", DEVICES)
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_what_the_search_leaves_out_is_no_better(name: str, objective: Objective) -> None:
+    kernel, device = gemv_kernel(heads=1, k=20, n=48, device=name), load_device(name)
     found = tune_contraction(kernel.contraction, device, LANES, keep=2, objective=objective)
+    assert found.pruned > 0
     assert found.candidates[0].score == pytest.approx(min(priced(kernel, objective)), rel=1e-12)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(
     name=st.sampled_from(DEVICES),
-    h=st.integers(1, 20),
+    h=st.integers(1, 8),
     m=st.integers(1, 4),
-    n=st.integers(1, 600),
-    k=st.integers(1, 600),
+    n=st.integers(2, 300),
+    k=st.integers(1, 300),
     seed=st.integers(0),
 )
 def test_bounds_of_spreads_are_bounds(name: str, h: int, m: int, n: int, k: int, seed: int) -> None:
@@ -164,7 +158,7 @@ def test_bounds_of_spreads_are_bounds(name: str, h: int, m: int, n: int, k: int,
         table = space.spreads(dim)
         floors = UnitFloors(table, mode, USUAL)
         cycles, energies = floors.cycles(), floors.energy_pj()
-        for row in rng.integers(len(table), size=5).tolist():
+        for row in rng.integers(len(table), size=2).tolist():
             for schedule in UnitSpread(space, mode, table.spread(row)).schedules():
                 try:
                     found = estimate(Mapping(kernel, schedule, device, LANES), USUAL)
