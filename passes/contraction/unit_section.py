@@ -1,7 +1,7 @@
 """The section of a program in which units multiply what lies in the rows of their own banks."""
 
-from collections.abc import Generator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from math import prod
 
@@ -67,7 +67,7 @@ class UnitSection:
         command, accumulator = self.mapping.mode.reset, self.mapping.accumulator
         if command is None:
             return
-        entries = _loop(builder, self.mapping.moved_columns)
+        entries = builder.repeat(self.mapping.moved_columns)
         with builder.when(bounds_of(self.mapping, group, counters)), entries as entry:
             self._issue(builder, command, ZERO, 0, {accumulator: entry})
 
@@ -77,7 +77,7 @@ class UnitSection:
         mapping = self.mapping
         command = mapping.mode.load[mapping.schedule.travel]
         first = local_address(mapping.vector_row_loops, counters, mapping.column_elements)
-        slots = _loop(builder, mapping.loaded_columns)
+        slots = builder.repeat(mapping.loaded_columns)
         with builder.when(bounds_of(mapping, group, counters)), slots as slot:
             taken = {mapping.operand_register: slot}
             self._issue(builder, command, first + slot, self.vector_row, taken)
@@ -98,7 +98,7 @@ class UnitSection:
     ) -> None:
         mapping = self.mapping
         first = local_address(mapping.result_row_loops, counters, mapping.column_elements)
-        store, entries = mapping.mode.move[""], _loop(builder, mapping.moved_columns)
+        store, entries = mapping.mode.move[""], builder.repeat(mapping.moved_columns)
         with builder.when(bounds_of(mapping, group, counters)), entries as entry:
             taken = {mapping.accumulator: entry}
             self._issue(builder, store, first + entry, self.result_row, taken)
@@ -127,7 +127,7 @@ class UnitSection:
         levels = {} if turn is None else dict(turn)
         with ExitStack() as stack:
             for loop in loops.loops[1:]:
-                counter = stack.enter_context(_loop(builder, loop.count))
+                counter = stack.enter_context(builder.repeat(loop.count))
                 levels |= level_coordinates(loop.levels, counter, loops.level_sizes)
             core = [levels.get(level.short, ZERO) for level in device.core_levels]
             place = [column // device.columns + row, column % device.columns]
@@ -153,9 +153,8 @@ class UnitSection:
         between = mapping.loops[mapping.move_depth : mapping.load_depth]
         last = prod(loop.size for loop in between) - 1
         index = flat_index(between, counters[mapping.move_depth :])
-        if last > 0:
-            with builder.when([index * -1 + (last - 1)]):
-                builder.barrier()
+        with builder.when([index * -1 + (last - 1)]):
+            builder.barrier()
 
     def _end_of_row(self, builder: ProgramBuilder, counters: Sequence[AffineExpr]) -> None:
         """Before multiplications go on in the next row, so that none of them closes this one early.
@@ -166,8 +165,6 @@ class UnitSection:
         outer = max(mapping.load_depth, mapping.move_depth)
         between = mapping.loops[outer:depth]
         last = prod(loop.size for loop in between) - 1
-        if last < 1:
-            return
         columns, lanes = mapping.device.columns, mapping.column_elements
         inside = prod(
             piece.size
@@ -179,13 +176,3 @@ class UnitSection:
         fills = following % columns * -1
         with builder.when([index * -1 + (last - 1), fills]):
             builder.barrier()
-
-
-@contextmanager
-def _loop(builder: ProgramBuilder, count: int) -> Generator[AffineExpr]:
-    """The counter of a loop, which is left out where it runs once."""
-    if count == 1:
-        yield ZERO
-        return
-    with builder.repeat(count) as counter:
-        yield counter
