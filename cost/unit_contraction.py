@@ -123,7 +123,7 @@ class UnitCost:
     def _gathering(self) -> float:
         """Cycles from the last store until the host has all sums."""
         store = phase_commands(self.mapping)[-1]
-        idle = self._groups_that_open > 0
+        idle = self.reads.groups > sizes_by_group(self.mapping).total()
         return self.times.gathered(self.reads, store, idle_groups=idle)
 
     @cached_property
@@ -166,17 +166,19 @@ class UnitCost:
             commands[host.write] += writes.commands * writes.groups
             activations[opener] += _rows(writes)
         commands[host.read] += self.reads.commands * self.reads.groups
-        activations[opener] += _rows(self.reads) // self.reads.groups * self._groups_that_open
+        places = self.reads.commands // self.reads.columns
+        later = -(-self.reads.columns // device.columns) - 1
+        activations[opener] += places * (later * self.reads.groups + self._groups_that_open)
         commands[host.write] += self.result_columns
         activations[opener] += bank_rows(device, self.result_columns)
         return commands, activations
 
-    @property
+    @cached_property
     def _groups_that_open(self) -> int:
-        """Groups in which the host's reads of sums find the first row closed."""
-        at_work = sizes_by_group(self.mapping).total()
-        one_row = self.reads.columns <= self.device.columns
-        return self.reads.groups - (at_work if one_row else 0)
+        """Groups in which the host's reads of sums find their first row closed."""
+        sizes = sizes_by_group(self.mapping)
+        walks = {own: self._walk(np.array(own, np.int64)) for own in sizes}
+        return self.reads.groups - sum(n for own, n in sizes.items() if walks[own].last_row == 0)
 
     def _units_work(self) -> tuple[Counter[str], Counter[str]]:
         commands, activations = Counter[str](), Counter[str]()

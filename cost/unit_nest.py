@@ -99,6 +99,8 @@ class NestWalk(NamedTuple):
     """And accumulators cleared."""
     rows: int
     """Times that a row opens."""
+    last_row: int
+    """Of the results, counted from their first: what stands open in the end."""
 
 
 def unit_loops(mapping: Mapping, command: str) -> TransferLoops:
@@ -288,7 +290,8 @@ def walk(shape: NestShape, sizes: Ints, closed: bool, t: PhaseTimes) -> NestWalk
         _columns(STORE, stored, shape.moved, shape, state, last, spent, t)
     inner = _product(loops[shape.depth :, SIZE])
     moving = spent[STORE] + spent[RESET]
-    counts = (loads * shape.loaded, blocks * inner, rounds * shape.moved, int(state[4]))
+    last_row = (stored + shape.moved - 1) // shape.row_columns
+    counts = (loads * shape.loaded, blocks * inner, rounds * shape.moved, int(state[4]), last_row)
     return NestWalk(state[0], spent[LOAD], spent[MULTIPLY], moving, spent[KINDS], *counts)
 
 
