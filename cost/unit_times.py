@@ -13,7 +13,7 @@ from pim_opt.cost.bulk import bulk, cycles_of, read_in_bulk, written_in_bulk
 from pim_opt.cost.lane_stream import gap
 from pim_opt.cost.mapping import Mapping
 from pim_opt.cost.streams import Paces, passes_cycles, places_of
-from pim_opt.cost.timings import Refreshing, completion, host_phase, settled
+from pim_opt.cost.timings import Refreshing, completion, host_phase, rows_before, settled
 from pim_opt.cost.transfers import TransferLoops
 from pim_opt.cost.unit_nest import PhaseTimes, phase_commands, unit_loops
 from pim_opt.devices import Device
@@ -92,7 +92,8 @@ class UnitTimes:
     def placed(self, writes: TransferLoops, *, closed: bool) -> float:
         """Cycles in which the host writes a placement; all banks are closed at first, or open."""
         key = ("placed", writes.loops[1:], closed)
-        issues = self._once(key, lambda: written_in_bulk(writes, closed=closed))
+        before = rows_before(self.device, 0 if closed else self.device.cores)
+        issues = self._once(key, lambda: written_in_bulk(writes, before))
         return cycles_of(issues, writes.commands) + settled(self.device, writes.command)
 
     def placed_after(self, writes: TransferLoops, columns: int, since: float) -> float:
@@ -128,7 +129,8 @@ class UnitTimes:
                 wait += self.gap(closer, opener) + self.gap(opener, read)
         else:
             key = ("gathered", reads.loops[1:])
-            issues = self._once(key, lambda: bulk(device, read, places_of(reads), closed=False))
+            before = rows_before(device, device.cores)
+            issues = self._once(key, lambda: bulk(device, read, places_of(reads), before))
             issued = cycles_of(issues, reads.commands)
             wait = self.gap(store, closer) if self._in_order else 1
         return max(wait, 1) + issued + settled(device, read)
