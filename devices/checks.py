@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
+from pim_opt.devices.instruction_checks import instruction_problems
 from pim_opt.devices.lane_checks import lane_kernel_problems
 from pim_opt.devices.meaning import Meaning, MeaningError, parse_meaning
 from pim_opt.devices.model import ELEMENT_BYTES, Command, ContractionMode, Device, Level
@@ -18,7 +19,7 @@ def problems(device: Device) -> Iterator[Problem]:
             yield problem
     if found:
         return
-    for check in (_commands, _kernels, _timing, _controller):
+    for check in (_commands, _kernels, _timing, _controller, instruction_problems):
         yield from check(device)
 
 
@@ -249,7 +250,7 @@ def _refresh(device: Device) -> Iterator[Problem]:
 
 def _controller(device: Device) -> Iterator[Problem]:
     controller = device.controller
-    expected = controller.policy == "fr-fcfs"
+    expected = controller.policy != "in-order"
     if controller.coupled != expected:
         yield Problem(
             "$.controller.policy",

@@ -81,6 +81,9 @@ class Command(_Struct, frozen=True):
     """The commands that open and close its rows; None for those that span what it spans."""
     bus: Literal["row", "column", "none"] | None = None
     """The command bus it takes; None for that of its kind: see `Device.command_bus`."""
+    mode: str | None = None
+    """The controller's mode that it needs; None for any. Row commands need what their request
+    does."""
     operands: tuple[str, ...] = ()
     """Index operands, by which `meaning` indexes registers."""
     meaning: str | None = None
@@ -218,25 +221,71 @@ class WriteDrain(_Struct, frozen=True):
     """It turns back at this many or fewer, when a read waits."""
 
 
+class Modes(_Struct, frozen=True):
+    """A controller that is always in one of several modes."""
+
+    names: tuple[str, ...]
+    """The first is that in which it starts."""
+    change: str
+    """The command that changes to whichever mode a request needs."""
+
+
 class Controller(_Struct, frozen=True):
     """How the commands of one group are ordered and issued."""
 
-    policy: Literal["in-order", "fr-fcfs"]
+    policy: Literal["in-order", "fr-fcfs", "dispatch"]
     """in-order: column commands issue in program order; rows of requests to come are opened ahead.
-    fr-fcfs: the oldest request that is ready goes first, whatever depends on it."""
+    fr-fcfs: the oldest request that is ready goes first, whatever depends on it.
+    dispatch: one unit turns instructions into commands, which issue in order; of the host's
+    accesses the oldest that is ready goes first."""
     window: int
     """Requests that a queue holds: how far the controller sees ahead."""
     coupled: bool = False
     """One frontend feeds all groups in trace order: a full queue of one stops the others."""
     forwarding: bool = False
-    """A read of an address that the write queue holds takes no DRAM access."""
+    """A read of an address that the write queue holds takes no DRAM access; with dispatch, where
+    queues do not know addresses, no read that finds the write queue filled does."""
     keeps_rows: bool = False
     """Opening a row in many banks leaves other rows open there, so that a bank may have many."""
     write_drain: WriteDrain | None = None
+    modes: Modes | None = None
     wraps_addresses: bool = False
     """Address bits beyond the device's size are ignored instead of refused."""
     source: str = ""
     assumption: str = ""
+
+
+InstructionField = Literal[
+    "opsize", "gpr", "mask", "mask_of_one", "channel", "bank", "row", "register", "value"
+]
+"""What a number in an instruction says: columns to work on, a register of the dispatcher, groups
+(a mask, the first in its highest bit; a mask of exactly one; a number), bank and row in a group, a
+configuration register and the value that it takes."""
+
+
+class RowOfRegister(_Struct, frozen=True):
+    """A row that follows from a configuration register."""
+
+    register: int
+    plus: int
+    """The row for a register that holds 0."""
+
+
+class Instruction(_Struct, frozen=True):
+    """An instruction of the dispatcher: the numbers of its line in a trace and what it becomes."""
+
+    fields: tuple[InstructionField, ...] = ()
+    command: str | None = None
+    """Issued once per column and group; None for what takes the dispatcher one cycle alone."""
+    row: RowOfRegister | None = None
+    limits: dict[InstructionField, int] = {}
+    """Per field what its numbers must be below, if that does not follow from the organisation."""
+    blocking: bool = False
+    """Nothing is dispatched until its commands have completed; a barrier's groups all take part."""
+    ends: bool = False
+    """The trace ends here."""
+    more_numbers: bool = False
+    """Its line may go on with numbers that nothing reads."""
 
 
 class Constraint(_Struct, frozen=True):
@@ -319,6 +368,9 @@ class Device(_Struct, frozen=True):
     controller: Controller
     timing: Timing
     refresh: Refresh | None = None
+    instructions: dict[str, Instruction] = {}
+    """Of the dispatcher, by the two words that name each; such a device's traces consist of them
+    instead of commands with addresses."""
     energy_pj_per_bit: dict[str, float] = {}
     energy_pj_per_operation: float = 0.0
     """Of one multiplication or addition in a PIM unit."""

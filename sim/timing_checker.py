@@ -8,8 +8,8 @@ That column commands keep the program's order is not checked here.
 Where a constraint binds depends on the controller's policy:
 
     in-order    a command counts at every member of the constraint's level that it spans
-    fr-fcfs     it counts at the members on its own address's path alone, as the published
-                reference simulators keep their books
+    fr-fcfs,    it counts at the members on its own address's path alone, as the published
+    dispatch    reference simulators keep their books
 
 In both it counts also where the constraint's `also_at` says, and heeds constraints down to the
 level of its scope.
@@ -395,9 +395,9 @@ class _Constraints:
             yield from ((number, member, entry) for entry in entries)
 
     def _acts_on(self, command: str, core: int) -> tuple[int, ...]:
-        if self._device.controller.policy == "fr-fcfs":
-            return (core,)
-        return self._places.cores(command, core)
+        if self._device.controller.policy == "in-order":
+            return self._places.cores(command, core)
+        return (core,)
 
     def _in_scope(self, command: str, level: str) -> bool:
         scope = self._device.commands[command].scope

@@ -23,8 +23,11 @@ READS, WRITES, BARS, PIM = range(4)
 """Roles of a command in the controller."""
 
 # Fields of a command in the tables.
-BUS, CAUSE, ROLE, NEEDS_ROW, OPENS, CLOSES, SPAN, OPENER, CLOSER, COMPLETION = range(10)
-COMMAND_FIELDS = 10
+BUS, CAUSE, ROLE, NEEDS_ROW, OPENS, CLOSES, SPAN, OPENER, CLOSER, COMPLETION, MODE = range(11)
+COMMAND_FIELDS = 11
+
+ANY_MODE = -1
+"""The mode of a command that needs none."""
 
 WHOLE_FILE = -1
 """Operand position of a command that uses all entries of a register file at once."""
@@ -50,6 +53,7 @@ NEVER = 1 << 60
     REFRESH_COMMAND,  # -1 for a device without refresh
     REFRESH_INTERVAL,
     REFRESH_MEMBERS,
+    MODE_COMMAND,  # -1 for a controller without modes
     COMMAND_AT,  # per command its fields
     WATCH_AT,  # per command and path the places of three lists of slots: see _Compiler.watch
     ENTRY_WATCH_AT,  # .. of slots and operand positions
@@ -62,7 +66,7 @@ NEVER = 1 << 60
     COUNTS_AT,  # in a group's state: commands issued, by number
     CAUSES_AT,  # .. cycles by cause
     ENGINE_AT,  # .. the engine's own
-) = range(25)
+) = range(26)
 ENGINE_WORDS = 48
 """The engine's own words, with which the state of a group begins."""
 ENGINE_PLACES = 9

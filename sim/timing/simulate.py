@@ -13,8 +13,10 @@ from pim_opt.dialects.pim import ProgramOp
 from pim_opt.sim.timing import requests as rq
 from pim_opt.sim.timing.arrays import Ints
 from pim_opt.sim.timing.controller import Controller
+from pim_opt.sim.timing.dispatch.controller import DispatchController
 from pim_opt.sim.timing.fr_fcfs.controller import FrFcfsController
 from pim_opt.sim.timing.in_order.controller import InOrderController
+from pim_opt.sim.timing.instruction_input import InstructionReader
 from pim_opt.sim.timing.layout import CAUSES, COUNTS_AT
 from pim_opt.sim.timing.program_input import ProgramReader, alike_groups, alike_neighbours
 from pim_opt.sim.timing.result import Result, structured
@@ -27,13 +29,17 @@ SHOWN_REQUESTS = 4
 
 
 class TimingError(Exception):
-    """A stream that never ends on its device."""
+    """A stream that never ends on its device, or that the device's controller cannot take."""
 
 
 def _controller(model: Model, groups: int, *, jit: bool) -> Controller:
-    if model.device.controller.policy == "in-order":
-        return InOrderController(model, groups, jit=jit)
-    return FrFcfsController(model, groups, jit=jit)
+    match model.device.controller.policy:
+        case "in-order":
+            return InOrderController(model, groups, jit=jit)
+        case "fr-fcfs":
+            return FrFcfsController(model, groups, jit=jit)
+        case "dispatch":
+            return DispatchController(model, groups, jit=jit)
 
 
 @dataclass(frozen=True)
@@ -42,6 +48,8 @@ class _Stream:
 
     model: Model
     blocks: Iterable[Ints]
+    names: Sequence[str | None]
+    """What requests are called in traces, by their numbers in the blocks."""
     alike: Sequence[Sequence[int]]
     """Per representative the groups that it stands for, itself first."""
     log: bool
@@ -51,9 +59,9 @@ class _Stream:
         engine = _controller(self.model, len(self.alike), jit=self.jit)
         log = rq.empty_log(self.model, LOG_CAPACITY if self.log else 0)
         lines: list[Ints] = []
-        requested = np.zeros((len(self.alike), len(self.model.names)), np.int64)
+        requested = np.zeros((len(self.alike), len(self.names)), np.int64)
         for block, last in _with_last(self.blocks, rq.empty_requests(self.model, 0)):
-            key = block[:, rq.GROUP] * len(self.model.names) + block[:, rq.COMMAND]
+            key = block[:, rq.GROUP] * len(self.names) + block[:, rq.COMMAND]
             requested += np.bincount(key, minlength=requested.size).reshape(requested.shape)
             status = rq.LOG_FULL
             while status == rq.LOG_FULL:
@@ -95,9 +103,9 @@ class _Stream:
 
     def _by_request(self, requested: Ints) -> dict[str, int]:
         result: dict[str, int] = {}
-        for command, count in zip(self.model.device.commands.values(), requested, strict=True):
-            if count and command.trace is not None:
-                result[command.trace] = result.get(command.trace, 0) + int(count)
+        for name, count in zip(self.names, requested, strict=True):
+            if count and name is not None:
+                result[name] = result.get(name, 0) + int(count)
         return result
 
     def _log(self, lines: Ints) -> NDArray[Any]:
@@ -134,6 +142,10 @@ def _with_last(blocks: Iterable[Ints], end: Ints) -> Iterator[tuple[Ints, bool]]
     yield end, True
 
 
+def _trace_names(device: Device) -> list[str | None]:
+    return [command.trace for command in device.commands.values()]
+
+
 def _repeat_interval(device: Device, command: str) -> int:
     """Cycles from a command to the next of its kind, at best."""
     latencies = (
@@ -158,8 +170,10 @@ def simulate_program(
             frontend serves all groups, for its neighbours.
 
     Raises:
-        TimingError: the program never ends.
+        TimingError: the program never ends, or the device takes instructions and no programs.
     """
+    if device.instructions:
+        raise TimingError(f'device "{device.name}" takes traces of instructions, not programs')
     model = compiled_tables(device)
     if not share:
         alike = [[group] for group in range(device.groups)]
@@ -168,7 +182,8 @@ def simulate_program(
     else:
         alike = alike_groups(program, device.groups)
     reader = ProgramReader(model, [groups[0] for groups in alike])
-    return _Stream(model, reader.read(program), alike, log, jit).simulate()
+    names = _trace_names(device)
+    return _Stream(model, reader.read(program), names, alike, log, jit).simulate()
 
 
 def simulate_trace(
@@ -179,7 +194,7 @@ def simulate_trace(
     log: bool = False,
     jit: bool = True,
 ) -> Result:
-    """Time a stream of requests in the reference trace format.
+    """Time a trace: requests in the reference format, or instructions if the device has some.
 
     Args:
         trace: a file, or its lines.
@@ -190,13 +205,17 @@ def simulate_trace(
 
     Raises:
         OSError: the file cannot be read.
-        TraceError: a line is no request of the device.
+        TraceError: a line is no request or instruction of the device.
         TimingError: the stream never ends.
     """
     model = compiled_tables(device)
     chunks = file_chunks(trace) if isinstance(trace, Path) else line_chunks(trace)
-    reader = TraceReader(
-        model, name or (str(trace) if isinstance(trace, Path) else "<trace>"), jit=jit
-    )
+    name = name or (str(trace) if isinstance(trace, Path) else "<trace>")
+    if device.instructions:
+        blocks = InstructionReader(device, name).read(chunks)
+        names = list[str | None](device.instructions)
+    else:
+        blocks = TraceReader(model, name, jit=jit).read(chunks)
+        names = _trace_names(device)
     alike = [[group] for group in range(device.groups)]
-    return _Stream(model, reader.read(chunks), alike, log, jit).simulate()
+    return _Stream(model, blocks, names, alike, log, jit).simulate()

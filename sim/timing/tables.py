@@ -6,7 +6,8 @@ which slots bind it (watch) and which it raises. A *path* is an address down to 
 bank, or that of a refresh, which ends at the level that the refresh is per.
 
 How far a command reaches depends on the controller's policy: in-order binds, and is bound, at every
-member that a command spans; fr-fcfs, as the published simulator, only along the address itself.
+member that a command spans; fr-fcfs and dispatch, as the published simulators, only along the
+address itself.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,9 +18,10 @@ from math import prod
 import numpy as np
 
 from pim_opt.devices import ByIdentity, Device
-from pim_opt.devices.model import Constraint
+from pim_opt.devices.model import Command, Constraint
 from pim_opt.sim.timing.arrays import Ints
 from pim_opt.sim.timing.layout import (
+    ANY_MODE,
     BARS,
     BASE_AT,
     CAUSES,
@@ -349,6 +351,7 @@ class _Compiler:
             controller.keeps_rows,
             self._patience(),
             *self._refresh(),
+            -1 if controller.modes is None else self.number[controller.modes.change],
         ]
 
     def _command(self, name: str, spans: dict[frozenset[int], int]) -> list[int]:
@@ -371,7 +374,14 @@ class _Compiler:
             opener,
             closer,
             self.device.timing.cycles(completion),
+            self._mode(command),
         ]
+
+    def _mode(self, command: Command) -> int:
+        modes = self.device.controller.modes
+        if modes is None or command.mode is None:
+            return ANY_MODE
+        return modes.names.index(command.mode)
 
     def _spanned(self, name: str) -> frozenset[int]:
         return frozenset(self.geometry.depth(lv) - 1 for lv in self.device.commands[name].spans)

@@ -260,3 +260,54 @@ def test_bases_that_cannot_be(tmp_path: Path, base: str, message: str) -> None:
     child.write_text(f"base: {base}\nname: child\n")
     with pytest.raises(DeviceError, match=message):
         load_device(str(child))
+
+
+# Instructions
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("controller: {policy: fr-fcfs}", "policy fr-fcfs with 22 instructions; expected none"),
+        ("controller: {modes: {change: MODE}}", "unknown command 'MODE'; did you mean 'TMOD'?"),
+        ("commands: {RD: {mode: banks}}", "unknown mode 'banks'; did you mean 'bank'?"),
+        ("instructions: {GO: {}}", "instruction 'GO'; expected a name of two words"),
+        ("instructions: {R X: {command: READ}}", "unknown command 'READ'"),
+        ("instructions: {R X: {fields: [bnk]}}", "invalid enum value 'bnk'"),
+        ("instructions: {R X: {blocking: true}}", "R X blocks, but has no command to wait for"),
+        (
+            "instructions: {R X: {command: EOC, ends: true}}",
+            "R X ends a trace without blocking; expected blocking: true",
+        ),
+        ("instructions: {AiM EOC: {ends: false}}", "no instruction ends a trace"),
+        ("instructions: {R MEM: {fields: [channel, bank]}}", "R MEM gives RD no row"),
+        ("instructions: {R MEM: {fields: [channel, row]}}", "R MEM gives RD no bank"),
+        ("instructions: {R MEM: {fields: [bank, row]}}", "R MEM gives RD no mask and no channel"),
+        (
+            "refresh: {command: PREA, interval: nRC, duration: nRC}",
+            "policy dispatch has no refresh; expected none",
+        ),
+        (
+            """
+organisation:
+  levels:
+    - {name: channel, short: ch, count: 64}
+    - {name: bank_group, short: bg, count: 4}
+    - {name: bank, short: ba, count: 4}
+""",
+            "64 channels; expected at most 62 in a mask",
+        ),
+    ],
+)
+def test_instructions_fit_their_commands(tmp_path: Path, change: str, message: str) -> None:
+    child = tmp_path / "child.yaml"
+    child.write_text(f"base: gddr6-aim-ref\nname: child\n{change}\n")
+    with pytest.raises(DeviceError) as error:
+        load_device(str(child))
+    assert error.value.message.startswith(message)
+
+
+def test_a_dispatcher_needs_instructions(tmp_path: Path) -> None:
+    text = edited("{policy: in-order,", "{policy: dispatch, coupled: true,")
+    with pytest.raises(DeviceError, match="policy dispatch with 0 instructions; expected some"):
+        load(tmp_path, text)

@@ -113,9 +113,9 @@ def also(device: Device, row: Constraint, bank: int) -> Iterator[tuple[int, ...]
 
 
 def acts(device: Device, command: str, bank: int) -> set[tuple[int, ...]]:
-    if device.controller.policy == "fr-fcfs":
-        return {coordinates(device, bank)}
-    return set(spanned(device, command, bank))
+    if device.controller.policy == "in-order":
+        return set(spanned(device, command, bank))
+    return {coordinates(device, bank)}
 
 
 def entries_of(
