@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from dispatching_simulator import run
 
 from pim_opt.devices import Device, load_device
 from pim_opt.devices.model import Constraint, Instruction
@@ -96,6 +97,12 @@ def test_plain_python_gives_the_same(seed: int) -> None:
     assert compiled.log is not None
     assert plain.log is not None
     assert (compiled.log == plain.log).all()
+
+
+@pytest.mark.parametrize("seed", range(20, 36))
+def test_equals_the_rules_cycle_by_cycle(seed: int) -> None:
+    lines = [*random_stream(seed, 40), "AiM EOC"]
+    assert simulate_trace(lines, DEVICE).cycles == run(DEVICE, lines)
 
 
 @pytest.mark.parametrize("seed", range(10))

@@ -8,8 +8,7 @@ head of its queue of instructions, then, if that is empty, the oldest ready of i
 A command that needs another mode than the controller's is preceded by a change of mode.
 
 Every step is that of a cycle-by-cycle simulation. A controller is looked at in a cycle if a request
-arrived, in the cycle after any in which it issued, and when something that it waits for is due;
-nothing else can change what it does.
+arrived, and when something that it waits for is due; nothing else can change what it does.
 
 In the kernel, `t` are the tables, `c` the state of one group, `now` the cycle, `e` the place of an
 entry of a queue in the state, `shared` what belongs to the dispatcher.

@@ -26,6 +26,7 @@ from pim_opt.sim.timing.dispatch.layout import (
     LOGGED,
     MISSED,
     MISSES,
+    NEXT,
     NONE,
     NOW,
     PROGRESS,
@@ -37,7 +38,7 @@ from pim_opt.sim.timing.dispatch.layout import (
     WRITTEN,
 )
 from pim_opt.sim.timing.dispatch.queues import discard, push, remove, retire
-from pim_opt.sim.timing.dispatch.rows import after_columns, change_rows, next_command
+from pim_opt.sim.timing.dispatch.rows import after_columns, change_rows
 from pim_opt.sim.timing.dispatch.scheduler import select, wake
 from pim_opt.sim.timing.layout import (
     ANY_MODE,
@@ -168,7 +169,7 @@ def _advance(
 def _serve(t: Words, c: Words, shared: Words, log: Lines, group: int, queue: int, e: int) -> None:
     """Issue an entry's next command, or the change of mode that it needs first."""
     now, bank, row = shared[NOW], c[e + BANK], c[e + ROW]
-    wanted = next_command(t, c, e)
+    wanted = c[e + NEXT]
     command = _change_mode(t, c, e, wanted)
     if command in (t[MODE_COMMAND], c[e + COMMAND]):
         _attribute(t, c, now, wanted, bank)
@@ -210,12 +211,11 @@ def tick(
         come_back(shared, requests, instructions)
     queue, e = select(t, c, now)
     if queue == NONE:
-        shared[GROUP_WORDS + 2 * group + WAKE] = wake(t, c, now)
-        return
-    shared[GROUP_WORDS + 2 * group + WAKE] = now + 1
-    if command_field(t, c[e + COMMAND], ROLE) == BARS:
+        pass
+    elif command_field(t, c[e + COMMAND], ROLE) == BARS:
         _pass_barrier(c, now)
         _take_out(t, c, shared, group, queue, e)
         discard(t, c, e)
     else:
         _serve(t, c, shared, log, group, queue, e)
+    shared[GROUP_WORDS + 2 * group + WAKE] = wake(t, c, now, queue != NONE)

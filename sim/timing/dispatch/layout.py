@@ -12,8 +12,17 @@ READ_QUEUE, WRITE_QUEUE, PIM_QUEUE, ACTIVE_QUEUE = range(4)
 QUEUES = 4
 
 # Words of an entry of a queue.
-COMMAND, BANK, ROW, COLUMN, ARRIVAL, BLOCKS, MISSED = range(7)
-ENTRY_WORDS = 7
+(
+    COMMAND,
+    BANK,
+    ROW,
+    COLUMN,
+    ARRIVAL,
+    BLOCKS,
+    MISSED,
+    NEXT,  # the command that brings it on, as its readiness was last asked for
+) = range(8)
+ENTRY_WORDS = 8
 
 # Parts of a group's state.
 ITEMS, ENTRIES, FREE, OPEN_ROWS, UNKNOWN_OPERANDS = range(ENGINE_AT, ENGINE_AT + 5)

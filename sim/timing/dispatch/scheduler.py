@@ -10,6 +10,7 @@ from pim_opt.sim.timing.dispatch.layout import (
     BARRIER_FROM,
     DRAINS_WRITES,
     LENGTHS,
+    NEXT,
     NONE,
     PIM_QUEUE,
     READ_QUEUE,
@@ -30,8 +31,10 @@ from pim_opt.sim.timing.layout import (
 
 
 @part
-def _entry_ready_at(t: Words, c: Words, e: int) -> int:
-    return ready_at(t, c, next_command(t, c, e), c[e + BANK])
+def _ready_at(t: Words, c: Words, e: int) -> int:
+    """When an entry's next command may issue."""
+    c[e + NEXT] = next_command(t, c, e)
+    return ready_at(t, c, c[e + NEXT], c[e + BANK])
 
 
 @part
@@ -42,7 +45,7 @@ def _oldest_ready(t: Words, c: Words, now: int, queue: int) -> int:
         e = item(t, c, queue, i)
         if best != NONE and c[e + ARRIVAL] >= c[best + ARRIVAL]:
             continue
-        if _entry_ready_at(t, c, e) <= now:
+        if _ready_at(t, c, e) <= now:
             best = e
     return best
 
@@ -53,7 +56,7 @@ def _closes_active(t: Words, c: Words, e: int) -> bool:
 
     Commands to many banks have no address, and are held back by none.
     """
-    command = next_command(t, c, e)
+    command = c[e + NEXT]
     if command_field(t, command, CLOSES) == 0 or command_field(t, command, SPAN) != ADDRESSED:
         return False
     for i in range(c[LENGTHS + ACTIVE_QUEUE]):
@@ -89,7 +92,7 @@ def select(t: Words, c: Words, now: int) -> tuple[int, int]:
     if e == NONE and c[LENGTHS + PIM_QUEUE] > 0:
         queue = PIM_QUEUE
         head = item(t, c, queue, 0)
-        if _entry_ready_at(t, c, head) <= now:
+        if _ready_at(t, c, head) <= now:
             e = head
     elif e == NONE:
         _turn(t, c)
@@ -101,24 +104,32 @@ def select(t: Words, c: Words, now: int) -> tuple[int, int]:
 
 
 @part
-def _next_ready(t: Words, c: Words, now: int, queue: int, count: int) -> int:
-    """When the next of the first `count` entries of a queue becomes ready."""
+def _next_ready(t: Words, c: Words, seen: int, queue: int, count: int) -> int:
+    """When the next of the first `count` entries of a queue becomes ready, after `seen`."""
     result = NEVER
     for i in range(count):
-        at = _entry_ready_at(t, c, item(t, c, queue, i))
-        if at > now:
+        at = _ready_at(t, c, item(t, c, queue, i))
+        if at > seen:
             result = min(result, at)
     return result
 
 
 @part
-def wake(t: Words, c: Words, now: int) -> int:
-    """The next cycle in which a group that has issued nothing may have something to do."""
+def wake(t: Words, c: Words, now: int, issued: bool) -> int:
+    """The next cycle in which a group may have something to do.
+
+    If it has issued nothing, then what is ready now was not allowed to.
+    """
+    if issued and c[LENGTHS + PIM_QUEUE] == 0:
+        return now + 1  # it may turn between reads and writes
+    seen = NONE if issued else now
     result = c[RETURN]
     if c[BARRIER_FROM] != NEVER:
-        result = min(result, max(c[BARRIER_FROM], c[WRITTEN] + 1, now + 1))
-    result = min(result, _next_ready(t, c, now, ACTIVE_QUEUE, c[LENGTHS + ACTIVE_QUEUE]))
+        result = min(result, max(c[BARRIER_FROM], c[WRITTEN] + 1))
+    result = min(result, _next_ready(t, c, seen, ACTIVE_QUEUE, c[LENGTHS + ACTIVE_QUEUE]))
     if c[LENGTHS + PIM_QUEUE] > 0:
-        return min(result, _next_ready(t, c, now, PIM_QUEUE, 1))
-    queue = _host_queue(c)
-    return min(result, _next_ready(t, c, now, queue, c[LENGTHS + queue]))
+        result = min(result, _next_ready(t, c, seen, PIM_QUEUE, 1))
+    else:
+        queue = _host_queue(c)
+        result = min(result, _next_ready(t, c, seen, queue, c[LENGTHS + queue]))
+    return max(result, now + 1)
