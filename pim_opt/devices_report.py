@@ -55,15 +55,40 @@ def device_text(device: Device) -> str:
             f"    {name:<9}{register.entries} entries x {register.lanes} {register.element} a"
             f" {register.per}{halves}"
         )
-    lines.append("  commands")
-    width = max(map(len, device.commands)) + 1
-    trace_width = max(len(command.trace or "") for command in device.commands.values()) + 1
-    for name, command in device.commands.items():
-        if command.trace is not None:
-            what = command.meaning or command.kind
-            lines.append(f"    {name:<{width}}{command.trace:<{trace_width}}{what}")
+    lines += _instruction_lines(device) if device.instructions else _command_lines(device)
     lines.append(f"  timing     {len(device.timing.constraints)} constraints between commands")
     lines.append("  assumed")
     notes = [f"{n}: {r.assumption}" for n, r in device.registers.items() if r.assumption]
     lines += [f"    {note}" for note in (*notes, *device.assumptions)]
     return "\n".join(lines)
+
+
+def _command_lines(device: Device) -> list[str]:
+    """The commands that traces name, and what they mean."""
+    width = max(map(len, device.commands)) + 1
+    trace_width = max(len(command.trace or "") for command in device.commands.values()) + 1
+    return ["  commands"] + [
+        f"    {name:<{width}}{command.trace:<{trace_width}}{command.meaning or command.kind}"
+        for name, command in device.commands.items()
+        if command.trace is not None
+    ]
+
+
+def _instruction_lines(device: Device) -> list[str]:
+    """The instructions of traces with their numbers, the commands they become and what these mean.
+
+    The meaning of a command without one is its kind.
+    """
+    numbers = [" ".join(instruction.fields) for instruction in device.instructions.values()]
+    width = max(map(len, device.instructions)) + 1
+    numbers_width = max(map(len, numbers)) + 1
+    command_width = max(map(len, device.commands)) + 1
+    lines = ["  instructions"]
+    for (name, instruction), fields in zip(device.instructions.items(), numbers, strict=True):
+        line = f"    {name:<{width}}{fields:<{numbers_width}}"
+        if instruction.command is not None:
+            command = device.commands[instruction.command]
+            what = command.meaning or command.kind
+            line += f"{instruction.command:<{command_width}}{what}"
+        lines.append(line.rstrip())
+    return lines

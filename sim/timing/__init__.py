@@ -1,8 +1,8 @@
 """Cycle-level simulation of command streams, by what a device file says of its timing.
 
-`simulate_program` and `simulate_trace` are the way in. Tables of the device (`tables`) drive two
-engines, one for each controller policy (`in_order`, `fr_fcfs`), which read blocks of requests
-(`program_input`, `trace_input`).
+`simulate_program` and `simulate_trace` are the way in. Tables of the device (`tables`) drive three
+engines, one for each controller policy (`in_order`, `fr_fcfs`, `dispatch`), which read blocks of
+requests (`program_input`, `trace_input`) or instructions (`instruction_input`).
 """
 
 from pim_opt.sim.timing.result import Result, one_after_the_other

@@ -1,4 +1,4 @@
-"""When a command may issue, and what its issue makes others wait for: parts of both engines.
+"""When a command may issue, and what its issue makes others wait for: parts of all engines.
 
 Everywhere `t` are the tables of a device and `c` is the state of one group.
 """
