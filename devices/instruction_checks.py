@@ -45,6 +45,8 @@ def _instruction(device: Device, name: str, instruction: Instruction) -> Iterato
     path = f"$.instructions.{name}"
     if len(name.split(" ")) != 2:
         yield Problem(path, f"instruction '{name}'; expected a name of two words")
+    if instruction.blocking and "opsize" in instruction.fields:
+        yield Problem(path, f"{name} blocks on many columns; expected no opsize")
     if instruction.ends and not instruction.blocking:
         yield Problem(path, f"{name} ends a trace without blocking; expected blocking: true")
     if instruction.command is None:

@@ -274,6 +274,10 @@ def test_bases_that_cannot_be(tmp_path: Path, base: str, message: str) -> None:
         ("instructions: {GO: {}}", "instruction 'GO'; expected a name of two words"),
         ("instructions: {R X: {command: READ}}", "unknown command 'READ'"),
         ("instructions: {R X: {fields: [bnk]}}", "invalid enum value 'bnk'"),
+        (
+            "instructions: {AiM RD_AF: {fields: [opsize, mask]}}",
+            "AiM RD_AF blocks on many columns; expected no opsize",
+        ),
         ("instructions: {R X: {blocking: true}}", "R X blocks, but has no command to wait for"),
         (
             "instructions: {R X: {command: EOC, ends: true}}",
