@@ -181,6 +181,11 @@ def test_a_full_row_and_the_next() -> None:
     assert cycles(*rows) - cycles(*rows[:4]) == 126 + 12 + 32 + 56
 
 
+def test_hits_and_misses_count_columns() -> None:
+    result = timed(["AiM MAC_ABK 64 3 0", "AiM MAC_ABK 2 1 1", "AiM WR_BIAS 0 1"])
+    assert (result.row_hits, result.row_misses) == (63 + 63 + 1, 3)
+
+
 def test_the_activation_function_has_rows_of_its_own() -> None:
     one = cycles("AiM AF 1", "AiM AF 1")
     assert one == 1 + 86 + 1 + 2
