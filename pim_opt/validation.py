@@ -166,15 +166,22 @@ def space_item(item: SpaceItem) -> dict[str, object]:
 def random_kernel(
     device: str, kind: str, rng: np.random.Generator, work: tuple[int, int]
 ) -> Kernel:
-    """A kernel of random sizes that the device runs."""
+    """A kernel of random sizes that the device runs.
+
+    Raises:
+        ValueError: it runs none of KERNELS_DRAWN; why not the last.
+    """
     longest = LARGEST_ON_LANES if _on_lanes(device, kind) else LARGEST_OTHER
-    while True:
+    for tries in range(1, KERNELS_DRAWN + 1):
         kernel = Kernel(device, kind, random_shape(kind, rng, work, longest))
         try:
             outlined(kernel)
         except ValueError:
+            if tries == KERNELS_DRAWN:
+                raise
             continue
         return kernel
+    raise AssertionError("the last try returns or raises")
 
 
 def _on_lanes(device: str, kind: str) -> bool:

@@ -43,7 +43,7 @@ func.func @gemv(%x : tensor<{h}{k}xf16>, %w : tensor<{h}{n}x{k}xf16>) -> tensor<
         ("gemv_f16", None, 1),
         ("gemv_f32", "f16", 1),
         ("gemv_f32", None, 0),
-        ("decode_attention_masked_f16", None, 2),
+        ("decode_attention_masked_f16", None, 1),
         ("mlp_relu", "f16", 2),
     ],
 )
