@@ -14,6 +14,7 @@ DIALECTS: dict[str, str] = {
     "layout": "pim_opt.dialects.layout:Layout",
     "linalg": "pim_opt.dialects.compat.linalg:Linalg",  # in place of xDSL's own
     "pim": "pim_opt.dialects.pim:Pim",
+    "tensor": "pim_opt.dialects.compat.tensor:Tensor",  # likewise
 }
 
 PASSES: dict[str, str] = {

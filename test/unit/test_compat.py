@@ -162,6 +162,26 @@ def test_every_op_of_ours_is_stock_or_accounted_for() -> None:
     assert set(ours) - set(stock) == set(MISSING)
 
 
+def expansion(shape: str, ones: str) -> str:
+    return f"""
+func.func @f(%x : tensor<f32>) -> tensor<{shape}f32> {{
+  %a = tensor.expand_shape %x [] output_shape [{ones}] : tensor<f32> into tensor<{shape}f32>
+  func.return %a : tensor<{shape}f32>
+}}"""
+
+
+@pytest.mark.parametrize(("shape", "ones"), [("1x", "1"), ("1x1x", "1, 1")])
+def test_expanding_a_tensor_of_rank_0(shape: str, ones: str) -> None:
+    with pytest.raises(VerifyException, match="total number of reassociation dimensions"):
+        stock_module(expansion(shape, ones))
+    our_module(expansion(shape, ones))
+
+
+def test_expanding_one_element_to_more() -> None:
+    with pytest.raises(VerifyException, match=r"one element cannot have shape \(2,\)"):
+        our_module(expansion("2x", "2"))
+
+
 INFINITIES = """
 %a = arith.constant dense<0xFF800000> : tensor<2xf32>
 %b = arith.constant dense<[0xFC00, 0x3C00]> : tensor<2xf16>

@@ -29,7 +29,7 @@ all kinds, and those with many heads, with many queries that share keys, and wit
 
 @st.composite
 def shapes(draw: st.DrawFn) -> Shape:
-    """Mostly odd shapes, each size of them large at times; costly, so that none should come twice."""
+    """Mostly odd shapes, each size of them large at times; costly, so that none comes twice."""
     random = draw(st.randoms(use_true_random=True))
     *most_of_head, most_positions = random.choice(LIMITS)
     batch, kv_heads, ratio, size = (random.randint(1, most) for most in most_of_head)
