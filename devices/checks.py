@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 
 from pim_opt.devices.instruction_checks import instruction_problems
 from pim_opt.devices.lane_checks import lane_kernel_problems
-from pim_opt.devices.meaning import Meaning, MeaningError, parse_meaning
+from pim_opt.devices.meaning import Meaning, MeaningError, Ref, parse_meaning
 from pim_opt.devices.model import ELEMENT_BYTES, Command, ContractionMode, Device, Level
 from pim_opt.devices.problem import Problem, known_command, unknown
 
@@ -124,12 +124,28 @@ def _meaning(device: Device, command: Command, path: str) -> Iterator[Problem]:
     for ref in meaning.references():
         if ref.name not in known:
             yield Problem(path, f"meaning: {unknown('name', ref.name, known)}")
+        yield from _whole_file(device, ref, path)
         for index in ref.indices:
             if index not in command.operands:
                 yield Problem(
                     path,
                     f"meaning: {unknown('index operand', index, command.operands)}",
                 )
+
+
+def _whole_file(device: Device, ref: Ref, path: str) -> Iterator[Problem]:
+    """A register file without an index is taken as lanes, of which a column has so many."""
+    register = device.registers.get(ref.name)
+    if register is None or ref.indices:
+        return
+    most = max(map(device.column_elements, device.elements))
+    elements = register.entries * register.lanes
+    if elements > most:
+        yield Problem(
+            path,
+            f"meaning: '{ref.name}' without an index is all of its {elements} elements at once; a"
+            f" column holds {most}",
+        )
 
 
 def _kernels(device: Device) -> Iterator[Problem]:

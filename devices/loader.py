@@ -1,10 +1,16 @@
-"""Reads device files: YAML with positions, inheritance by `base`, checks, located errors."""
+"""Reads device files: YAML with positions, inheritance by `base`, checks, located errors.
+
+Devices come with the compiler, with installed packages that name a package of YAML files as an
+entry point of the group "pim_opt.devices", or by the path of a file.
+"""
 
 import difflib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.metadata import entry_points
+from importlib.resources import files
 from pathlib import Path
 from typing import cast
 
@@ -13,6 +19,9 @@ import yaml
 
 from pim_opt.devices.checks import problems
 from pim_opt.devices.model import Device
+
+ENTRY_POINTS = "pim_opt.devices"
+"""The group of entry points by which packages bring devices."""
 
 _FOLDER = Path(__file__).parent
 
@@ -43,8 +52,29 @@ class _File:
 
 
 def device_names() -> tuple[str, ...]:
-    """Names of the devices that come with the compiler, sorted."""
-    return tuple(sorted(path.stem for path in _FOLDER.glob("*.yaml")))
+    """Names of the devices that come with the compiler and with installed packages, sorted.
+
+    Raises:
+        DeviceError: two packages have a device of one name.
+    """
+    return tuple(sorted({*_in_folder(_FOLDER), *_installed()}))
+
+
+def _in_folder(folder: Path) -> dict[str, Path]:
+    return {path.stem: path for path in folder.glob("*.yaml")}
+
+
+@lru_cache
+def _installed() -> dict[str, Path]:
+    """The files of the devices that other packages bring, by name."""
+    found: dict[str, Path] = {}
+    for entry in entry_points(group=ENTRY_POINTS):
+        for name, path in _in_folder(Path(str(files(entry.value)))).items():
+            first = found.get(name) or _in_folder(_FOLDER).get(name)
+            if first is not None:
+                raise DeviceError(f"two files are called device '{name}': '{first}' and '{path}'")
+            found[name] = path
+    return found
 
 
 @lru_cache
@@ -54,15 +84,25 @@ def load_device(name_or_path: str) -> Device:
     Raises:
         DeviceError: no such device or file, or one that a check refuses; at its line if it has one.
     """
-    path = _path_of(name_or_path)
-    file = _read(path, ())
+    device, found = check_device(name_or_path)
+    for error in found:
+        raise error
+    return device
+
+
+def check_device(name_or_path: str) -> tuple[Device, tuple[DeviceError, ...]]:
+    """The device of that name or path, and all that is wrong with how its parts go together.
+
+    Raises:
+        DeviceError: no such device or file, or one that does not have the form of a device.
+    """
+    file = _read(_path_of(name_or_path), ())
     try:
         device = msgspec.convert(file.data, Device)
     except msgspec.ValidationError as error:
         raise _located(str(error), file) from error
-    for problem in problems(device):
-        raise DeviceError(problem.message, _position(file, problem.path))
-    return device
+    found = dict.fromkeys(problems(device))
+    return device, tuple(DeviceError(p.message, _position(file, p.path)) for p in found)
 
 
 def _path_of(name_or_path: str) -> Path:
@@ -71,14 +111,15 @@ def _path_of(name_or_path: str) -> Path:
         if not path.is_file():
             raise DeviceError(f"no device file '{name_or_path}'")
         return path
-    if name_or_path not in device_names():
+    path = _in_folder(_FOLDER).get(name_or_path) or _installed().get(name_or_path)
+    if path is None:
         close = difflib.get_close_matches(name_or_path, device_names(), n=1)
         hint = f"did you mean '{close[0]}'? " if close else ""
         raise DeviceError(
             f"unknown device '{name_or_path}'; {hint}known are {', '.join(device_names())},"
             " or give a path that ends in .yaml"
         )
-    return _FOLDER / f"{name_or_path}.yaml"
+    return path
 
 
 def _read(path: Path, children: tuple[Path, ...]) -> _File:

@@ -353,7 +353,7 @@ class Refresh(_Struct, frozen=True):
 
 
 class Device(_Struct, frozen=True):
-    """A PIM device; see docs/devices.md for the file that describes one."""
+    """A PIM device; see docs/adding-a-device.md for the file that describes one."""
 
     name: str
     description: str

@@ -3,6 +3,7 @@
 from typing import Any
 
 from pim_opt.devices import Device, device_names, load_device
+from pim_opt.devices.abilities import abilities, gaps
 
 
 def devices_json() -> list[dict[str, str]]:
@@ -60,6 +61,24 @@ def device_text(device: Device) -> str:
     lines.append("  assumed")
     notes = [f"{n}: {r.assumption}" for n, r in device.registers.items() if r.assumption]
     lines += [f"    {note}" for note in (*notes, *device.assumptions)]
+    return "\n".join(lines)
+
+
+def check_json(device: Device) -> dict[str, Any]:
+    """What a well-formed device runs and what its file leaves open."""
+    runs = {a.kernel_class: {"runs": a.runs, "missing": a.missing} for a in abilities(device)}
+    return {"name": device.name, "kernels": runs, "gaps": list(gaps(device))}
+
+
+def check_text(device: Device) -> str:
+    """That for people."""
+    lines = [f"{device.name}: nothing is wrong with its file"]
+    for ability in abilities(device):
+        missing = f"missing: {ability.missing}" if ability.missing else ""
+        text = "; ".join(filter(None, (ability.runs, missing)))
+        lines.append(f"  {ability.kernel_class:<12} {text}")
+    found = list(gaps(device))
+    lines += ["  left open", *(f"    {gap}" for gap in found)] if found else []
     return "\n".join(lines)
 
 

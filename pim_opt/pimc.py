@@ -17,7 +17,8 @@ COMMANDS = {
     "explain": "say where a kernel's time goes and why other schedules lose",
     "tune-db": "show or merge what tunings have found",
     "validate-cost": "compare the cost model with the cycle simulator",
-    "devices": "list devices, or show one",
+    "explore": "what other values of a device's fields would be worth",
+    "devices": "list devices, show one, or check a device file",
 }
 """Subcommands and their help; each is a module of `pim_opt.commands`, imported when it is used."""
 

@@ -299,8 +299,8 @@ class Machine:
         if action.elements is None or action.staging is None:
             return
         present = action.elements != PADDING
-        lanes = np.broadcast_to(value.lanes[:, 0, :], action.elements.shape)
-        undefined = present & ~value.valid[:, :1]
+        lanes, given = _widened(value.lanes[:, 0, :], action.elements.shape)
+        undefined = present & ~(value.valid[:, :1] & given)
         if undefined.any():
             raise SimulationError(f"{name} hands the host what no command has written")
         action.staging[action.elements[present]] = lanes[present].astype(action.staging.dtype)
@@ -381,7 +381,7 @@ class Machine:
         values, valid = file.values, file.valid
         if assign.target.indices:
             index = (*index, self._entry(name, file, assign.target, action))
-            lanes = np.broadcast_to(lanes, (*unit.shape, file.register.lanes))
+            lanes, _ = _widened(lanes, (*unit.shape, file.register.lanes))
         else:
             # A whole file of one-element entries, taken as lanes.
             shape = (*unit.shape, file.register.entries, file.register.lanes)
@@ -395,6 +395,16 @@ class Machine:
         else:
             values[index] = lanes
             valid[index] = set_ if assign.target.indices else set_[..., None]
+
+
+def _widened(lanes: Floats, shape: tuple[int, ...]) -> tuple[Floats, Bools]:
+    """One value for all lanes, or those of a register file with zeros behind them; and which lanes
+    have a value."""
+    given = np.arange(shape[-1]) < lanes.shape[-1]
+    if lanes.shape[-1] == 1:
+        return np.broadcast_to(lanes, shape), np.ones_like(given)
+    behind = [(0, 0)] * (lanes.ndim - 1) + [(0, shape[-1] - lanes.shape[-1])]
+    return np.broadcast_to(np.pad(lanes, behind), shape), given
 
 
 _BINARY: dict[str, Callable[[Floats, Floats], Floats]] = {

@@ -124,6 +124,12 @@ def place_of(text: str, part: str) -> str:
             "meaning: unknown name 'colum'; did you mean 'column'?",
         ),
         (
+            "acc: {per: bank, entries: 4, lanes: 1",
+            "acc: {per: bank, entries: 5, lanes: 1",
+            'meaning: "data = over',
+            "meaning: 'acc' without an index is all of its 5 elements at once; a column holds 4",
+        ),
+        (
             "operand[s] = data",
             "operand[z] = data",
             'meaning: "operand[z]',

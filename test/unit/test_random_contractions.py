@@ -1,6 +1,7 @@
 """Random contractions under random schedules: every level computes the same numbers."""
 
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 from checked_pipeline import compile_checked
@@ -20,7 +21,10 @@ from pim_opt.passes.kernel_access import kernels, mapping_of
 from pim_opt.tune.in_place import in_place_schedules
 from pim_opt.tune.random_schedules import random_schedule
 
-DEVICES = [name for name in device_names() if load_device(name).kernels.contraction is not None]
+EXAMPLE = str(Path(__file__).parents[2] / "examples" / "lpddr5-pim.yaml")
+"""A device that is not the compiler's, whose accumulators do not fill a column."""
+KNOWN = [name for name in device_names() if load_device(name).kernels.contraction is not None]
+DEVICES = [*KNOWN, EXAMPLE]
 SUMMING = [name for name in DEVICES if load_device(name).kernels.reduction is None]
 """Devices on which sums are contractions."""
 
