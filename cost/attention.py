@@ -103,7 +103,7 @@ class _Turn:
         self.mask = mask
         self.stage, self.in_matrix = stage, in_matrix_of(stage.kernel)
         self.loads, self.moves = loads_of(stage), moves_of(stage)
-        traffic = traffic_of(self.loads, self.moves)
+        traffic = traffic_of(self.loads, self.moves, None)
         self.timings: NestTimings = nest_timings(stage.device, stage.mode)
         self.loops: Ints = loops_of(stage)[depth:]
         self.depths = stage.load_depth - depth, stage.move_depth - depth

@@ -305,7 +305,7 @@ class AttentionMapping:
         begin = steps(latency(device, self.move_command, kernels.softmax))
         last = begin + apart * self.softmax_passes
         ready = last + steps(latency(device, kernels.softmax, self.load_command))
-        if device.controller.policy != "in-order":
+        if not device.controller.keeps_order:
             # Loads may overtake a softmax that they find in the controller's queue.
             ready = max(ready, last + device.controller.window)
         return SoftmaxSteps(begin, apart, last, ready)

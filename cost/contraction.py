@@ -5,6 +5,7 @@ constant part does not depend on the schedule: the host reads the vector and wri
 """
 
 from collections import Counter
+from dataclasses import replace
 from math import prod
 
 import numpy as np
@@ -29,10 +30,11 @@ from pim_opt.cost.nest import (
     valid_iterations,
 )
 from pim_opt.cost.origins import Origins
-from pim_opt.cost.streams import Paces
-from pim_opt.cost.timings import nest_timings, refreshing_of
+from pim_opt.cost.streams import Pace, Paces
+from pim_opt.cost.timings import entering, nest_timings, refreshing_of
 from pim_opt.cost.transfers import TransferLoops
 from pim_opt.cost.unit_contraction import unit_cost
+from pim_opt.devices.model import ContractionMode
 from pim_opt.dialects.iteration import Contraction
 
 USUAL = Origins()
@@ -60,23 +62,44 @@ def moves_of(mapping: Mapping) -> TransferLoops:
     )
 
 
-def traffic_of(loads: TransferLoops, moves: TransferLoops) -> Traffic:
+def resets_of(moves: TransferLoops, mode: ContractionMode) -> TransferLoops | None:
+    """The commands that clear what `moves` has taken; None if moving does."""
+    return None if mode.reset is None else replace(moves, command=mode.reset)
+
+
+def traffic_of(loads: TransferLoops, moves: TransferLoops, resets: TransferLoops | None) -> Traffic:
     """Commands of one load and one move, and their pace."""
     paces = Paces(loads.device)
     return Traffic(
         paces.pace(loads),
         float(loads.columns),
-        paces.pace(moves),
+        move_pace(moves, resets, paces),
         float(moves.columns),
-        turns_of(loads, moves, paces),
+        turns_of(loads, moves, resets, paces),
     )
 
 
-def turns_of(loads: TransferLoops, moves: TransferLoops, paces: Paces) -> Turns:
+def move_pace(moves: TransferLoops, resets: TransferLoops | None, paces: Paces) -> Pace:
+    """The pace of moves, with a command that clears for each of them."""
+    move = paces.pace(moves)
+    if resets is None:
+        return move
+    clear = paces.pace(resets)
+    return Pace(
+        move.places + clear.places,
+        move.first + paces.turn(moves, resets) + clear.first,
+        move.period + clear.period,
+    )
+
+
+def turns_of(
+    loads: TransferLoops, moves: TransferLoops, resets: TransferLoops | None, paces: Paces
+) -> Turns:
     """Cycles from one transfer to the next."""
+    last = moves if resets is None else resets
     return Turns(
-        move_load=paces.turn(moves, loads),
-        move_move=paces.turn(moves, moves),
+        move_load=paces.turn(last, loads),
+        move_move=paces.turn(last, moves),
         load_load=paces.turn(loads, loads),
         load_move=paces.turn(loads, moves),
     )
@@ -156,13 +179,14 @@ def nest_of(mapping: Mapping, origins: Origins = USUAL) -> NestCycles:
     in_matrix = in_matrix_of(mapping.kernel)
     depths = (mapping.load_depth, mapping.move_depth)
     counts = count(loops, sizes, in_matrix, *depths, mapping.device.columns)
+    moves = moves_of(mapping)
     return nest_cycles(
         loops,
         in_matrix,
         counts,
         *depths,
         mapping.schedule.double_buffer,
-        traffic_of(loads_of(mapping), moves_of(mapping)),
+        traffic_of(loads_of(mapping), moves, resets_of(moves, mapping.mode)),
         _first_row(mapping, accesses_of(mapping, origins)),
         nest_timings(mapping.device, mapping.mode),
     )
@@ -175,7 +199,7 @@ def cycle_parts(mapping: Mapping, origins: Origins = USUAL) -> CycleParts:
         mapping.mode, moves_of(mapping).command, rows=mapping.schedule.rows
     )
     parts = host_cycles(mapping, origins) + CycleParts(
-        load=nest.load,
+        load=nest.load + entering(mapping.device, mapping.mode),
         multiply=nest.multiply,
         rows=nest.rows,
         move=nest.move,
@@ -200,7 +224,7 @@ def estimate(mapping: Mapping, origins: Origins = USUAL) -> Estimate:
     moved = sum(
         number * device.column_bytes
         for name, number in commands.items()
-        if name != mapping.mode.multiply
+        if name not in (mapping.mode.multiply, mapping.mode.reset)
     )
     return Estimate(
         cycle_parts(mapping, origins),
@@ -230,6 +254,8 @@ def _commands(mapping: Mapping, origins: Origins) -> dict[str, int]:
             moves.command: on_all_groups(mapping.move_depth) * moves.commands,
         }
     )
+    if mapping.mode.reset is not None:
+        commands[mapping.mode.reset] = on_all_groups(mapping.move_depth) * mapping.moved_results
     commands.update(_host_work(mapping, origins)[0])
     if accesses_of(mapping, origins).moves_matrix:
         writes = writes_of(mapping)

@@ -97,8 +97,8 @@ class HostAccesses:
 
     @property
     def written_columns(self) -> int:
-        """Columns of the result, over all groups."""
-        return self._columns(self.kernel.result)
+        """Columns of the result, over all groups; 0 if it stays with the host."""
+        return self._columns(self.kernel.result) if self.origins.result == "dram" else 0
 
     @cached_property
     def _read_phases(self) -> tuple[HostPhase, ...]:
@@ -158,6 +158,8 @@ class HostAccesses:
         What it lacks, the host's writes wait: a row stays open for a while before it closes.
         """
         device = self.device
+        if not self.written_columns:
+            return 0.0
         spans = device.commands[mode.multiply].spans
         opener, closer = device.row_commands(spans)
         if rows != "all":
@@ -176,6 +178,8 @@ class HostAccesses:
         write = device.kernels.host.write
         columns = host_columns(self.written_columns, device)
         barrier = settled(device, move)
+        if columns == 0:
+            return float(barrier)
         if rows != "all":
             issued = host_phase(device, write, columns, closed=False).issued
             return barrier + issued + completion(device, write)

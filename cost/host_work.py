@@ -18,11 +18,12 @@ def host_work(accesses: HostAccesses, mode: ContractionMode, rows: str) -> tuple
     device, host = accesses.device, accesses.device.kernels.host
     written = accesses.written_columns
     opener, _ = device.row_commands(())
-    commands, activations = {host.write: written}, {opener: 0}
+    commands = {host.write: written} if written else {}
+    activations = {opener: 0}
     for columns in accesses.read_columns:
         commands[host.read] = commands.get(host.read, 0) + columns
         activations[opener] += bank_rows(device, columns)
-    if rows != "all":
+    if rows != "all" or not written:
         activations[opener] += bank_rows(device, written)
         return commands, activations
     # Multiplications open the rows, in all banks at once.

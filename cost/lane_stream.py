@@ -144,7 +144,7 @@ class _Clock:
         return begin - first
 
     def _open(self, opener: str, closer: str) -> None:
-        barrier = self.device.controller.policy != "in-order"
+        barrier = not self.device.controller.keeps_order
         begin = self.now + 1 if barrier else max(self.now, 1)
         if self.row is not None:
             close = max(begin, self._closes(closer), self.opened + self._gap(opener, closer))
@@ -165,7 +165,7 @@ def stream_cycles(device: Device, phases: Iterable[Phase]) -> StreamCycles:
         opened += phase.row != clock.row
         rows += clock.run(phase)
         command = phase.command
-    in_order = device.controller.policy == "in-order"
+    in_order = device.controller.keeps_order
     # It ends when its data are safe, or else in the cycle after the last issue.
     drain = completion(device, command) if in_order else 1
     return StreamCycles(clock.now - rows, rows, drain, opened)

@@ -30,7 +30,10 @@ class Turns(NamedTuple):
 
 
 class Traffic(NamedTuple):
-    """What one load of the vector and one move of results take, in one group."""
+    """What one load of the vector and one move of results take, in one group.
+
+    What clears the accumulators counts with the move.
+    """
 
     load: Pace
     load_columns: float
@@ -347,7 +350,7 @@ def load_pause(traffic: Traffic, t: NestTimings) -> float:
     if not t.ordered:
         return whole + 1
     last = whole + t.use - (traffic.load_columns - 1) * t.multiply
-    return max(whole + 1, traffic.load.first + t.use, last)
+    return max(whole + t.leave, traffic.load.first + t.use, last)
 
 
 @compiled
@@ -391,6 +394,8 @@ def first_multiplication(traffic: Traffic, row: FirstRow, t: NestTimings) -> flo
     begin = row.begin
     if not t.ordered:
         begin = max(begin, whole + 1)
+    elif t.window == 0:
+        begin = max(begin, load_pause(traffic, t))
     elif commands > t.window:
         begin = max(begin, whole * (commands - t.window) / commands)
     return max(begin + row.takes - load_pause(traffic, t), 0.0)
@@ -474,7 +479,7 @@ def _load_stalls(b: Boundaries, traffic: Traffic, t: NestTimings) -> Stalls:
     return _stalls(
         b.loads - min(b.moves, b.loads),
         b.load_ends,
-        max(1.0, traffic.turns.load_load - 1 - run) + b.load_pause,
+        max(t.enter, traffic.turns.load_load - 1 - run) + b.load_pause,
         traffic.load_columns * traffic.load.places,
         t.ordered or back_to_back(traffic.load),
         t,

@@ -1,4 +1,4 @@
-"""Where a contraction's operands are when its kernel starts."""
+"""Where a contraction's operands are when its kernel starts, and its result when it ends."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -9,7 +9,8 @@ Start = Literal["dram", "host", "resident"]
 
 @dataclass(frozen=True)
 class Origins:
-    """The starts of both operands."""
+    """The starts of both operands, and where the result ends."""
 
     vector: Start = "dram"
     matrix: Start = "resident"
+    result: Literal["dram", "host"] = "dram"

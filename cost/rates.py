@@ -4,7 +4,7 @@ Closed forms of what a controller does with long regular streams: commands of on
 the members of some levels, and single commands of two kinds one after the other.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from math import prod
 
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pim_opt.devices import ByIdentity, Device
+from pim_opt.devices.model import Constraint
 
 Ints = NDArray[np.int64]
 
@@ -22,20 +23,65 @@ Digits = Sequence[tuple[str, int]]
 def latency(device: Device, before: str, after: str, level: str | None = None) -> int:
     """Least cycles from command `before` to command `after` where they share every level.
 
+    A change of the controller's mode between them counts.
+
     Args:
         level: only rows of this level count, if it is given.
     """
     return _latency(ByIdentity(device), before, after, level)
 
 
+def latency_of_any(device: Device, before: str, after: str) -> int:
+    """As `latency`, whichever entries of register files the two commands use."""
+    return _by_rows(device, before, after, lambda row: row.entry is None)
+
+
+def change_of_mode(device: Device, before: str | None, after: str) -> int:
+    """Cycles from a change of mode before command `after` to it; 0 where none is needed.
+
+    Args:
+        before: the command before it, or None if there is none.
+    """
+    modes = device.controller.modes
+    if modes is None:
+        return 0
+    now = modes.names[0] if before is None else device.commands[before].mode
+    wanted = device.commands[after].mode
+    if now is None or wanted is None or now == wanted:
+        return 0
+    return _between(device, modes.change, after)
+
+
+def blocked(device: Device, command: str) -> int:
+    """Cycles for which a command keeps its dispatcher from going on; 0 if it does not."""
+    instructions = device.instructions.values()
+    if not any(i.command == command and i.blocking for i in instructions):
+        return 0
+    return device.timing.cycles(device.timing.completion.get(command, 0)) + 1
+
+
 @lru_cache(maxsize=1 << 12)
 def _latency(key: ByIdentity, before: str, after: str, level: str | None) -> int:
     device = key.device
+    if level is not None:
+        at = device.level(level)
+        return _between(device, before, after, lambda row: device.level(row.level) == at)
+    return _by_rows(device, before, after, lambda row: True)
+
+
+def _by_rows(device: Device, before: str, after: str, counts: Callable[[Constraint], bool]) -> int:
+    """By those rows of the table that count, and with a change of mode."""
+    return _between(device, before, after, counts) + change_of_mode(device, before, after)
+
+
+def _between(
+    device: Device, before: str, after: str, counts: Callable[[Constraint], bool] = lambda row: True
+) -> int:
+    """By those rows of the table that count."""
     rows = (
         device.timing.cycles(row.latency)
         for row in device.timing.constraints
-        if row.window == 1 and before in row.preceding and after in row.following
-        if level is None or device.level(row.level) == device.level(level)
+        if row.window == 1 and before in row.preceding and after in row.following and counts(row)
     )
     return max(rows, default=1)
 

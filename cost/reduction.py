@@ -177,7 +177,7 @@ def _units_cycles(mapping: ReductionMapping, *, reads: bool) -> CycleParts:
         return CycleParts(host_read=1.0)  # what the host does begins in the first cycle
     stream = stream_cycles(device, phases(mapping))
     drain = stream.drain
-    if reads and device.controller.policy == "in-order":
+    if reads and device.controller.keeps_order:
         # Order protects what units store and the host reads: no barrier stands there.
         drain = latency(device, mapping.commands.store, host.read)
     return CycleParts(multiply=float(stream.issue), rows=float(stream.rows), move=float(drain))

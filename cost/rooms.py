@@ -13,10 +13,14 @@ def passes_rows(device: Device, mode: ContractionMode) -> bool:
 
 
 def inner_levels_of(device: Device, mode: ContractionMode) -> tuple[str, ...]:
-    """Short names of the levels inside of a core: members share its operand buffer."""
+    """Short names of the levels inside of a core: members share its operand buffer and take turns.
+
+    Where one multiplication acts on all that share a buffer, each of them is a core.
+    """
     per = device.level(device.registers[mode.operand].per)
     inside = device.levels[device.levels.index(per) + 1 :]
-    return tuple(level.short for level in inside)
+    at_once = {device.level(name) for name in device.commands[mode.multiply].spans}
+    return tuple(level.short for level in inside if level not in at_once)
 
 
 def vector_room(

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pim_opt.cost.jit import compiled
+from pim_opt.cost.rates import blocked
 from pim_opt.cost.transfers import TransferLoop, TransferLoops
 from pim_opt.devices import Device
 
@@ -32,7 +33,10 @@ class Rows(NamedTuple):
 
 
 def rows_of(device: Device, command: str, following: str | None = None) -> Rows:
-    """The rows from commands of one kind to those of the same or of another."""
+    """The rows from commands of one kind to those of the same or of another.
+
+    One more says how long a command that blocks its dispatcher does so.
+    """
     names = [level.short for level in device.levels]
     outside = len(names) - len(device.core_levels)
     found = [
@@ -44,6 +48,8 @@ def rows_of(device: Device, command: str, following: str | None = None) -> Rows:
         for row in device.timing.constraints
         if command in row.preceding and (following or command) in row.following
     ]
+    if wait := blocked(device, command):
+        found.append((wait, 1, 0))
     table = np.array(found, np.int64).reshape(-1, 3)
     return Rows(table[:, 0].copy(), table[:, 1].copy(), table[:, 2].copy())
 
@@ -117,7 +123,7 @@ def issue_cycles(address: Ints, counts: Ints, rows: Rows, window: int) -> Ints:
 
 def reach(device: Device) -> int:
     """Commands among which a device's controller chooses the next column command."""
-    return 1 if device.controller.policy == "in-order" else device.controller.window
+    return 1 if device.controller.keeps_order else device.controller.window
 
 
 class RowTimes(NamedTuple):

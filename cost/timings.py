@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pim_opt.cost.rates import latency
+from pim_opt.cost.rates import change_of_mode, latency, latency_of_any
 from pim_opt.cost.reordering import CLOSED, OTHER, reordered_cycles
 from pim_opt.cost.streams import (
     Ints,
@@ -37,11 +37,15 @@ class NestTimings(NamedTuple):
     drain: float
     """From a multiplication to a move of its sums."""
     resume: float
-    """From a move to the next multiplication."""
+    """From a move, and what clears the accumulators after it, to the next multiplication."""
     use: float
     """From a load to a multiplication with what it loads."""
+    leave: float
+    """From a load to any multiplication."""
+    enter: float
+    """From a multiplication to a load."""
     window: float
-    """Commands ahead of the one issued for which rows are opened already."""
+    """Commands ahead of the one issued for which rows are opened already; 0 if they are not."""
     ordered: bool
     """Whether program order alone keeps data safe, so that no barriers stand in the nest."""
     columns: int
@@ -53,6 +57,7 @@ def nest_timings(device: Device, mode: ContractionMode) -> NestTimings:
     multiply = mode.multiply
     opener, closer = device.row_commands(device.commands[multiply].spans)
     moves, loads = mode.move.values(), mode.load.values()
+    clears = moves if mode.reset is None else [mode.reset]
     return NestTimings(
         multiply=latency(device, multiply, multiply),
         close=latency(device, multiply, closer),
@@ -60,12 +65,20 @@ def nest_timings(device: Device, mode: ContractionMode) -> NestTimings:
         open=latency(device, opener, multiply),
         active=latency(device, opener, closer),
         drain=max(latency(device, multiply, move) for move in moves),
-        resume=max(latency(device, move, multiply) for move in moves),
+        resume=max(latency(device, clear, multiply) for clear in clears),
         use=max(latency(device, load, multiply) for load in loads),
-        window=device.controller.window,
-        ordered=device.controller.policy == "in-order",
+        leave=max(latency_of_any(device, load, multiply) for load in loads),
+        enter=max(latency(device, multiply, load) for load in loads),
+        window=device.controller.window if device.controller.opens_ahead else 0,
+        ordered=device.controller.keeps_order,
         columns=device.columns,
     )
+
+
+def entering(device: Device, mode: ContractionMode) -> int:
+    """Cycles of a change of mode before the first command of a nest."""
+    firsts = mode.load.values() if mode.reset is None else [mode.reset]
+    return max(change_of_mode(device, None, first) for first in firsts)
 
 
 class Refreshing(NamedTuple):
@@ -103,7 +116,7 @@ class HostPhase(NamedTuple):
 
 def settled(device: Device, command: str) -> int:
     """Cycles from `command` until a barrier behind it lets go: at its issue or its completion."""
-    in_order = device.controller.policy == "in-order"
+    in_order = device.controller.keeps_order
     return max(completion(device, command), 1) if in_order else 1
 
 

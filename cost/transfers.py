@@ -46,9 +46,20 @@ class TransferLoops:
         return {self.device.level(name).short for name in self.device.commands[self.command].spans}
 
     @property
+    def gathers(self) -> bool:
+        """Whether a command's lanes are those of many cores, with one element of each."""
+        given = self.device.commands[self.command]
+        return given.meaning is not None and self.device.meaning(self.command).gathers
+
+    @property
+    def elements(self) -> int:
+        """Consecutive elements of a core that one command carries."""
+        return 1 if self.gathers else self.lanes
+
+    @property
     def columns(self) -> int:
-        """Columns of one core that hold elements."""
-        return -(-self.placement.extent(LOCAL) // self.lanes)
+        """Commands that carry what one core holds: its columns, as a rule."""
+        return -(-self.placement.extent(LOCAL) // self.elements)
 
     @property
     def hardware_targets(self) -> tuple[Target, ...]:

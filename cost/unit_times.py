@@ -37,7 +37,7 @@ class UnitTimes:
 
     @property
     def _in_order(self) -> bool:
-        return self.device.controller.policy == "in-order"
+        return self.device.controller.keeps_order
 
     # Units
 

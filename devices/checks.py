@@ -121,6 +121,8 @@ def _meaning(device: Device, command: Command, path: str) -> Iterator[Problem]:
         yield Problem(path, f"meaning: {error}")
         return
     known = ["column", "data", *device.registers, *command.spans, *command.operands]
+    if meaning.gathers:
+        yield from _gathering(device, command, meaning, path)
     for ref in meaning.references():
         if ref.name not in known:
             yield Problem(path, f"meaning: {unknown('name', ref.name, known)}")
@@ -148,12 +150,26 @@ def _whole_file(device: Device, ref: Ref, path: str) -> Iterator[Problem]:
         )
 
 
+def _gathering(device: Device, command: Command, meaning: Meaning, path: str) -> Iterator[Problem]:
+    """All cores of a group give an element each, which fit a column."""
+    if set(command.spans) != {level.name for level in device.core_levels}:
+        yield Problem(path, "meaning: gather takes from all cores, but it does not span all")
+    for element in device.elements:
+        lanes = device.column_elements(element)
+        if device.cores > lanes:
+            message = f"meaning: gather of {device.cores} {element} elements; a column has {lanes}"
+            yield Problem(path, message)
+    if meaning.sets != {"data"} or len(meaning.assigns) > 1:
+        yield Problem(path, "meaning: gather stands by itself; expected 'data = gather(..)'")
+
+
 def _kernels(device: Device) -> Iterator[Problem]:
     path = "$.kernels"
     host = device.kernels.host
     for field, name in (("read", host.read), ("write", host.write)):
         yield from known_command(device, name, f"{path}.host.{field}")
     yield from lane_kernel_problems(device)
+    yield from _streams(device)
     contraction = device.kernels.contraction
     if contraction is None:
         return
@@ -177,6 +193,15 @@ def _kernels(device: Device) -> Iterator[Problem]:
             yield from _mode(device, mode, f"{path}.{name}")
 
 
+def _streams(device: Device) -> Iterator[Problem]:
+    """Only contractions leave their results with the host."""
+    if device.kernels.host.streams == "dram":
+        return
+    for name in ("attention", "elementwise", "reduction"):
+        if getattr(device.kernels, name) is not None:
+            yield Problem(f"$.kernels.{name}", f"{name} kernels stream to and from DRAM alone")
+
+
 def _mode(device: Device, mode: ContractionMode, path: str) -> Iterator[Problem]:
     yield from known_command(device, mode.multiply, f"{path}.multiply")
     for field, name in (("operand", mode.operand), ("accumulator", mode.accumulator)):
@@ -187,6 +212,7 @@ def _mode(device: Device, mode: ContractionMode, path: str) -> Iterator[Problem]
             where = f"{path}.load.{travel}"
             yield Problem(where, unknown("way to load", travel, ("direct", "multicast")))
         yield from known_command(device, name, f"{path}.load.{travel}")
+        yield from _reach(device, mode, name, f"{path}.load.{travel}")
     for level, name in mode.move.items():
         where = f"{path}.move.{level}"
         yield from known_command(device, name, where)
@@ -195,6 +221,18 @@ def _mode(device: Device, mode: ContractionMode, path: str) -> Iterator[Problem]
             yield Problem(where, f"{name} is to sum over {level}, but spans {', '.join(spans)}")
     if mode.reset is not None:
         yield from known_command(device, mode.reset, f"{path}.reset")
+
+
+def _reach(device: Device, mode: ContractionMode, load: str, path: str) -> Iterator[Problem]:
+    """A load names no core where one buffer serves many at once."""
+    named = (load, mode.multiply)
+    if mode.operand not in device.registers or any(n not in device.commands for n in named):
+        return  # reported elsewhere
+    per = device.level(device.registers[mode.operand].per)
+    spans, at_once = (device.commands[name].spans for name in named)
+    for level in device.levels[device.levels.index(per) + 1 :]:
+        if level.name in at_once and level.name not in spans:
+            yield Problem(path, f"{load} names a {level.name}, but all share '{mode.operand}'")
 
 
 def _timing(device: Device) -> Iterator[Problem]:

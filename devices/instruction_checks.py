@@ -56,6 +56,15 @@ def _instruction(device: Device, name: str, instruction: Instruction) -> Iterato
     yield from known_command(device, instruction.command, f"{path}.command")
     if instruction.command in device.commands:
         yield from _operands(device, name, instruction, f"{path}.fields")
+        yield from _advances(device, instruction, f"{path}.advances")
+
+
+def _advances(device: Device, instruction: Instruction, path: str) -> Iterator[Problem]:
+    """What grows from column to column is something that its command takes."""
+    known = ("column", *device.commands[instruction.command or ""].operands)
+    for i, name in enumerate(instruction.advances):
+        if name not in known:
+            yield Problem(f"{path}[{i}]", unknown("operand", name, known))
 
 
 def _operands(device: Device, name: str, instruction: Instruction, path: str) -> Iterator[Problem]:

@@ -9,6 +9,8 @@ Expressions have numbers, + - *, and the functions
 
     lanes_sum(e)    the sum of all lanes
     over(level, e)  the sum over the members of a level that the command spans
+    gather(e)       the one-lane values of all cores that the command spans, in order, as lanes;
+                    only as a whole, sent to the host: data = gather(..)
     maximum(a, b)   the larger, lane by lane
     softmax(r[t], n, l)
                     softmax of the first n elements in the l entries of register r from t on, and 0
@@ -18,7 +20,7 @@ Expressions have numbers, + - *, and the functions
 import ast
 from dataclasses import dataclass
 
-FUNCTIONS = {"lanes_sum": 1, "over": 2, "maximum": 2, "softmax": 3}
+FUNCTIONS = {"lanes_sum": 1, "over": 2, "gather": 1, "maximum": 2, "softmax": 3}
 """Functions of expressions and how many arguments they take."""
 
 _OPERATORS: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*"}
@@ -88,6 +90,11 @@ class Meaning:
     def sums_lanes(self) -> bool:
         """Whether a value of it is a sum of all lanes."""
         return any(_calls(assign.value, "lanes_sum") for assign in self.assigns)
+
+    @property
+    def gathers(self) -> bool:
+        """Whether the lanes of a value of it are those of many cores."""
+        return any(_calls(assign.value, "gather") for assign in self.assigns)
 
     def references(self) -> tuple[Ref, ...]:
         """Every name with its indices, targets first."""

@@ -96,6 +96,9 @@ class HostCommands(_Struct, frozen=True):
 
     read: str
     write: str
+    streams: Literal["dram", "host"] = "dram"
+    """Where streamed operands start and results end: in DRAM, in the host layout, or with the host,
+    from where the commands that carry them are all that is charged."""
 
 
 class ContractionMode(_Struct, frozen=True):
@@ -124,6 +127,9 @@ class ContractionKernels(_Struct, frozen=True):
     hand_mapping: dict[str, tuple[str, ...]]
     """The authors' mapping: levels that carry the dimensions of a role, in order; a device that
     says nothing of rows takes one vector after the other."""
+    chunks_outside: bool = False
+    """Whether the hand mapping loads each chunk of the vector once, for all outputs, whose sums of
+    every chunk move out; else it is done with some outputs before it goes on to others."""
     tree: ContractionMode | None = None
     broadcast: ContractionMode | None = None
 
@@ -254,6 +260,16 @@ class Controller(_Struct, frozen=True):
     source: str = ""
     assumption: str = ""
 
+    @property
+    def keeps_order(self) -> bool:
+        """Whether the commands of a group that need no host issue in program order."""
+        return self.policy != "fr-fcfs"
+
+    @property
+    def opens_ahead(self) -> bool:
+        """Whether rows open for requests that are not at the head of their queue."""
+        return self.policy != "dispatch"
+
 
 InstructionField = Literal[
     "opsize", "gpr", "mask", "mask_of_one", "channel", "bank", "row", "register", "value"
@@ -278,6 +294,11 @@ class Instruction(_Struct, frozen=True):
     command: str | None = None
     """Issued once per column and group; None for what takes the dispatcher one cycle alone."""
     row: RowOfRegister | None = None
+    advances: tuple[str, ...] = ()
+    """What grows by one from each of its columns to the next, where programs become instructions:
+    "column", or index operands of its command; all else stays."""
+    shares_data: bool = False
+    """All its groups receive the same data; without, each sends or receives its own."""
     limits: dict[InstructionField, int] = {}
     """Per field what its numbers must be below, if that does not follow from the organisation."""
     blocking: bool = False

@@ -104,7 +104,11 @@ class Transfer:
     ) -> None:
         column = counters[0]
         place = self._place(group, counters[1:])
+        if self.nest.gathers:
+            place.linear.update(self._gathered(builder.lane))
         element = self._element(builder.lane, column, place.linear)
+        if self.nest.gathers:
+            element[0] = element[0] + self._out_of_use(builder.lane) * self.shape[0]
         with builder.when(self._guards(column, place.linear)):
             core = [place.levels.get(level.short, ZERO) for level in self.device.core_levels]
             row, within_row, operands = self._local_address(column)
@@ -120,6 +124,8 @@ class Transfer:
     @property
     def _valid_lanes(self) -> int:
         elements = prod(self.shape) if self.placement.flat else self.lanes
+        if self.nest.gathers:
+            return min(self.lanes, self.device.cores)
         return min(self.lanes, self.placement.extent(LOCAL), elements)
 
     def _local_address(self, column: AffineExpr) -> tuple[AffineExpr, AffineExpr, list[AffineExpr]]:
@@ -143,6 +149,28 @@ class Transfer:
             place.linear[loop.target] = self._position(loop.target, levels) if whole else counter
             place.levels.update(levels)
         return place
+
+    def _gathered(self, lane: AffineExpr) -> dict[Target, AffineExpr]:
+        """Positions along targets inside the group of the core whose element a lane holds."""
+        targets = (t for t in self.nest.hardware_targets if t != (self.nest.group,))
+        coordinates = self._coordinates(lane)
+        return {target: self._position(target, coordinates) for target in targets}
+
+    def _coordinates(self, lane: AffineExpr) -> dict[str, AffineExpr]:
+        """Coordinates of the core whose element a lane holds; cores count in the device's order."""
+        levels = [level.short for level in self.device.core_levels]
+        return level_coordinates(levels, lane, self.nest.level_sizes)
+
+    def _out_of_use(self, lane: AffineExpr) -> AffineExpr:
+        """0 for lanes of cores that hold elements, and more for the others."""
+        gathered, coordinates = self._gathered(lane), self._coordinates(lane)
+        used = {level for target in gathered for level in target}
+        beyond = [
+            position // self.placement.extent(target)
+            for target, position in gathered.items()
+            if not self.nest.is_whole(target)
+        ]
+        return total([*beyond, *(at for level, at in coordinates.items() if level not in used)])
 
     def _position(self, target: Target, levels: Mapping[str, AffineExpr]) -> AffineExpr:
         """Position along a target, whose last level runs fastest."""
@@ -188,8 +216,8 @@ class Transfer:
         size = None if piece.stride == max(rivals) else piece.size
         if piece.target != LOCAL:
             return digit(linear[piece.target], piece.stride, size)
-        if piece.stride % self.lanes == 0:
-            return digit(column, piece.stride // self.lanes, size)
+        if piece.stride % self.nest.elements == 0:
+            return digit(column, piece.stride // self.nest.elements, size)
         if self.lanes % (piece.stride * piece.size) == 0:
             whole = piece.stride * piece.size == self.lanes
             return digit(lane, piece.stride, None if whole else size)

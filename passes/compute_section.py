@@ -113,10 +113,24 @@ class ComputeSection:
                 with builder.when(self.bounds(group, first)):
                     self._loads_in_turn(first).emit(builder, group, self.vector_memory)
                 builder.barrier()
+            if self._clears_before_loads:
+                self._reset(builder, group, [ZERO] * mapping.move_depth)
             self._nest(builder, group, [])
+
+    @property
+    def _clears_before_loads(self) -> bool:
+        """Whether the first round's accumulators are cleared before its vector loads.
+
+        Groups may receive different vectors one after the other, but all receive this at once.
+        """
+        return self.mapping.load_depth < self.mapping.move_depth
 
     def _nest(self, builder: ProgramBuilder, group: AffineExpr, counters: list[AffineExpr]) -> None:
         mapping, depth = self.mapping, len(counters)
+        if depth == mapping.move_depth and mapping.mode.reset is not None:
+            number = flat_index(mapping.loops[:depth], counters)
+            with builder.when([number - 1] if self._clears_before_loads else []):
+                self._reset(builder, group, counters)
         if depth == mapping.load_depth and not mapping.schedule.double_buffer:
             with builder.when(self.bounds(group, counters)):
                 self._loads_in_turn(counters).emit(builder, group, self.vector_memory)
@@ -135,6 +149,19 @@ class ComputeSection:
             self._move(builder, group, counters)
 
     # Operands and results
+
+    def _reset(
+        self, builder: ProgramBuilder, group: AffineExpr, counters: Sequence[AffineExpr]
+    ) -> None:
+        """Clear the accumulators that the iteration of the outer loops uses, unless moves do."""
+        command = self.mapping.mode.reset
+        if command is None:
+            return
+        core = [ZERO] * len(self.mapping.device.core_levels)
+        entries = builder.repeat(self.mapping.moved_results)
+        with builder.when(self.bounds(group, counters)), entries as entry:
+            builder.issue(command, [*core, ZERO, ZERO], [entry])
+        builder.barrier()
 
     def _loads_in_turn(self, counters: Sequence[AffineExpr]) -> Transfer:
         """The loads of an iteration of the outer loops, into the half whose turn it is."""

@@ -55,8 +55,9 @@ def from_dram(kernel: KernelOp) -> bool:
 
 
 def origins_of(kernel: KernelOp) -> Origins:
-    """Where the operands of a contraction start."""
-    return Origins(kernel.start_of(VECTOR), kernel.start_of(MATRIX))
+    """Where the operands of a contraction start, and where its result ends."""
+    result = device_of(kernel).kernels.host.streams
+    return Origins(kernel.start_of(VECTOR), kernel.start_of(MATRIX), result)
 
 
 def lanes_of(kernel: KernelOp) -> int:

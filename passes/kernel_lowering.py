@@ -12,6 +12,7 @@ from pim_opt.devices import Device
 from pim_opt.dialects.diagnostics import DiagnosticError
 from pim_opt.dialects.layout import (
     BindOp,
+    HostAttr,
     PlacementAttr,
     RearrangeOp,
     Strategy,
@@ -97,6 +98,10 @@ class Lowering:
         self.builder.add(hold)
         self.memory[value] = hold.buffer
 
+    def result_memory(self, value: SSAValue) -> SSAValue | None:
+        """The memory of a result that ends with the host; None if it ends in DRAM."""
+        return self.memory[value] if isinstance(layout_of(value), HostAttr) else None
+
     def _rearrange(self, op: RearrangeOp) -> None:
         host = self.device.kernels.host
         match Strategy(op.strategy.data):
@@ -172,7 +177,8 @@ def lower_kernel(
     for op in kernel.body.block.ops:
         lowering.lower(op)
     with ImplicitBuilder(program):
-        YieldOp(CollectOp(unbind.source.type))
+        # What the host has in the end it has in memory; the rest lies in DRAM.
+        YieldOp(CollectOp(unbind.source.type, lowering.result_memory(unbind.source)))
     with ImplicitBuilder(body):
         numbers = [kernel.body.block.args.index(bind.source) for bind in binds]
         bound = [

@@ -19,8 +19,14 @@ class Request:
     """Name of the device, or its file."""
     narrow_to: str | None
     """Element type that f32 may be rounded to."""
-    origin: str
-    """Where streamed operands are when a kernel starts: "dram" or "host"."""
+    inputs: str
+    """Where streamed operands are when a kernel starts, "dram" or "host", on a device that keeps
+    them in DRAM."""
+
+    @property
+    def origin(self) -> str:
+        """Where streamed operands are when a kernel starts: "dram" or "host"."""
+        return "host" if self.device.kernels.host.streams == "host" else self.inputs
 
     @property
     def device(self) -> Device:

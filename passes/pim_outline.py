@@ -62,7 +62,8 @@ class PimOutlinePass(ModulePass):
     narrow_to: Literal["f16", "bf16"] | None = None
     """Element type that f32 contractions may be rounded to; without it they stay on the host."""
     inputs: Literal["dram", "host"] = "dram"
-    """Where streamed operands are when a kernel starts: in DRAM, host layout, or with the host."""
+    """Where streamed operands are when a kernel starts: in DRAM, host layout, or with the host.
+    On a device whose host keeps them they are with it anyway."""
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         outliner = _Outliner(Request(self.device, self.narrow_to, self.inputs))

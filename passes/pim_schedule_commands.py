@@ -65,7 +65,7 @@ def _memories(kernel: KernelOp) -> dict[SSAValue, SSAValue]:
 def remove_needless_barriers(kernel: KernelOp) -> None:
     """Erase every barrier of the kernel's program that its device does not need."""
     device = device_of(kernel)
-    in_order = device.controller.policy == "in-order"
+    in_order = device.controller.keeps_order
     combined = _memories(kernel)
 
     def step(op: IssueOp) -> _Step:

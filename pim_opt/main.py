@@ -50,7 +50,13 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="where to write; - is standard output",
     )
-    add("-t", "--target", default="mlir", metavar="TARGET", help="what to write: mlir, pim-trace")
+    add(
+        "-t",
+        "--target",
+        default="mlir",
+        metavar="TARGET",
+        help="what to write: mlir, pim-trace (requests), aim-trace (instructions)",
+    )
     add(
         "--split-input-file",
         action="store_true",

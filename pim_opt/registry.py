@@ -45,6 +45,7 @@ UPSTREAM_PASSES: dict[str, str] = {
 TARGETS: dict[str, str] = {
     "mlir": "pim_opt.targets:print_mlir",
     "pim-trace": "pim_opt.targets:print_trace",
+    "aim-trace": "pim_opt.targets:print_instructions",
 }
 
 

@@ -1,9 +1,12 @@
 """Output targets of `pim-opt -t`: what a module is written as."""
 
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.printer import Printer
+
+if TYPE_CHECKING:
+    from pim_opt.dialects.pim import KernelOp, ProgramOp
 
 
 def print_mlir(module: ModuleOp, output: TextIO, *, generic: bool = False) -> None:
@@ -13,14 +16,61 @@ def print_mlir(module: ModuleOp, output: TextIO, *, generic: bool = False) -> No
 
 
 def print_trace(module: ModuleOp, output: TextIO, *, generic: bool = False) -> None:
-    """The commands of every program in the module, in the reference trace format."""
-    from pim_opt.dialects.pim import KernelOp, ProgramOp  # noqa: PLC0415
+    """The commands of every program in the module, in the reference trace format.
+
+    Raises:
+        DiagnosticError: the device of a program has no such requests.
+    """
+    from pim_opt.dialects.diagnostics import DiagnosticError  # noqa: PLC0415
     from pim_opt.passes.kernel_access import device_of, element_of  # noqa: PLC0415
     from pim_opt.sim.trace import write_trace  # noqa: PLC0415
 
-    for program in (op for op in module.walk() if isinstance(op, ProgramOp)):
-        kernel = program.parent_op()
-        assert isinstance(kernel, KernelOp)
+    for kernel, program in _programs(module):
         device = device_of(kernel)
+        if device.instructions:
+            message = f'device "{device.name}" takes instructions instead of requests'
+            raise DiagnosticError(message, kernel, hint="-t aim-trace writes them")
         lanes = device.column_elements(str(element_of(kernel.inputs[0])))
         write_trace(program, device, lanes, output)
+
+
+def print_instructions(module: ModuleOp, output: TextIO, *, generic: bool = False) -> None:
+    """The programs in the module, one after the other, as a trace of instructions.
+
+    Raises:
+        DiagnosticError: the device of a program takes none, or there is none for a command of it.
+    """
+    from pim_opt.dialects.diagnostics import DiagnosticError  # noqa: PLC0415
+    from pim_opt.passes.kernel_access import device_of  # noqa: PLC0415
+    from pim_opt.sim.timing.instruction_output import write_instructions  # noqa: PLC0415
+    from pim_opt.sim.timing.program_instructions import InstructionError  # noqa: PLC0415
+
+    found = _programs(module)
+    if not found:
+        return
+    device = device_of(found[0][0])
+    for kernel, _ in found:
+        other = device_of(kernel)
+        if not other.instructions:
+            message = f'device "{other.name}" takes requests instead of instructions'
+            raise DiagnosticError(message, kernel, hint="-t pim-trace writes them")
+        if other is not device:
+            message = f'programs for "{device.name}" and "{other.name}" in one trace'
+            raise DiagnosticError(message, kernel)
+    try:
+        write_instructions([program for _, program in found], device, output)
+    except InstructionError as error:
+        raise DiagnosticError(str(error), found[0][0]) from error
+
+
+def _programs(module: ModuleOp) -> "list[tuple[KernelOp, ProgramOp]]":
+    """The programs of a module, in order, each with its kernel."""
+    from pim_opt.dialects.pim import KernelOp, ProgramOp  # noqa: PLC0415
+
+    found: list[tuple[KernelOp, ProgramOp]] = []
+    for op in module.walk():
+        if isinstance(op, ProgramOp):
+            kernel = op.parent_op()
+            assert isinstance(kernel, KernelOp), "the verifier has seen to it"
+            found.append((kernel, op))
+    return found

@@ -96,6 +96,8 @@ class _Run:
                 raise SimulationError(f"'{item.name}' is not an op of a command program")
 
     def _collect(self, op: CollectOp) -> Array:
+        if op.memory is not None:
+            return self.memories[op.memory].copy()
         type_ = op.result.type
         placement = cast(PlacementAttr, type_.encoding).data
         dtype = dtype_of(str(type_.element_type))

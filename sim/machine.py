@@ -39,6 +39,8 @@ class Value:
 
     lanes: Floats
     valid: Bools
+    valid_lanes: Bools | None = None
+    """Shape (commands, lanes), where lanes are of different cores; else all are as `valid`."""
 
 
 class RegisterFile:
@@ -256,6 +258,8 @@ class Machine:
                     return Value(_BINARY[op](a.lanes, b.lanes), a.valid & b.valid)
             case Call("over", (Ref(level, ()), summand)):
                 return self._sum_over(level, self._evaluate(name, summand, action), action)
+            case Call("gather", (single,)):
+                return self._gather(self._evaluate(name, single, action))
             case Call("lanes_sum", (summand,)):
                 value = self._evaluate(name, summand, action)
                 with np.errstate(all="ignore"):
@@ -274,6 +278,15 @@ class Machine:
         grid = value.lanes.reshape(count, *action.span, lanes).sum(axis=axis)
         valid = value.valid.reshape(count, *action.span).all(axis=axis)
         return Value(grid.reshape(count, -1, lanes), valid.reshape(count, -1))
+
+    def _gather(self, value: Value) -> Value:
+        """The values of all cores as the first lanes of a column."""
+        count, cores, _ = value.lanes.shape
+        lanes = np.zeros((count, 1, self.device.column_elements(self.element)), np.float32)
+        lanes[:, 0, :cores] = value.lanes[:, :, 0]
+        valid_lanes = np.zeros((count, lanes.shape[2]), np.bool_)
+        valid_lanes[:, :cores] = value.valid
+        return Value(lanes, np.ones((count, 1), np.bool_), valid_lanes)
 
     def _read_column(self, action: _Action) -> Value:
         data, written = self.memory.read(action.groups, action.cores, action.row, action.column)
@@ -300,7 +313,8 @@ class Machine:
             return
         present = action.elements != PADDING
         lanes, given = _widened(value.lanes[:, 0, :], action.elements.shape)
-        undefined = present & ~(value.valid[:, :1] & given)
+        valid = value.valid[:, :1] if value.valid_lanes is None else value.valid_lanes
+        undefined = present & ~(valid & given)
         if undefined.any():
             raise SimulationError(f"{name} hands the host what no command has written")
         action.staging[action.elements[present]] = lanes[present].astype(action.staging.dtype)

@@ -96,7 +96,8 @@ def rule_of_thumb(kernel: Contraction, device: Device, column_elements: int) -> 
     """The hand mapping of `device` for `kernel`.
 
     Per core, outputs go in blocks that fill the accumulators and the reduction in chunks that fill
-    the operand buffer: loops are batch, rows, output blocks, chunks, outputs, columns.
+    the operand buffer: loops are batch, rows, output blocks, chunks, outputs, columns; or chunks
+    before output blocks, as the device says.
 
     Args:
         column_elements: elements in one DRAM column.
@@ -111,7 +112,7 @@ def rule_of_thumb(kernel: Contraction, device: Device, column_elements: int) -> 
     inner_levels = inner_levels_of(device, mode)
     planner = _Planner(kernel, device, modes.hand_mapping, column_elements, lane_dim, inner_levels)
     reduction_target = "*".join(modes.hand_mapping[Role.REDUCTION][:1])
-    sums = reduction_target in mode.move
+    sums = bool(reduction_target) and reduction_target in mode.move
     reduces_lanes = kernel.dims[lane_dim].role is Role.REDUCTION
     limits: dict[AnyRole, int] = {
         Role.OUTPUT: result_room(device, mode, column_elements),
@@ -138,19 +139,25 @@ def rule_of_thumb(kernel: Contraction, device: Device, column_elements: int) -> 
     splits.sort(key=lambda split: kernel.dim_number(split.dim) or 0)
     schedule = Schedule(
         tuple(splits),
-        _order(kernel, splits),
+        _order(kernel, splits, chunks_outside=modes.chunks_outside),
         sum_level=device.level(reduction_target).short if sums else None,
     )
     return _with_multicast(schedule, kernel, device, column_elements)
 
 
-def _order(kernel: Contraction, splits: Sequence[Split]) -> tuple[str, ...]:
+def _order(
+    kernel: Contraction, splits: Sequence[Split], *, chunks_outside: bool
+) -> tuple[str, ...]:
     """Batches and rows, then the outer loops of outputs and reductions, then their inner loops, and
-    turns."""
+    turns.
+
+    With chunks outside, the outer loops of reductions go around those of outputs.
+    """
     names = {role: [kernel.dims[i].name for i in kernel.with_role(role)] for role in Role}
     rounds = names[Role.OUTPUT] + names[Role.REDUCTION]
+    outer = names[Role.REDUCTION] + names[Role.OUTPUT] if chunks_outside else rounds
     turns = [split.dim for split in splits for factor in split.factors if factor.turns]
-    return tuple(names[Role.BATCH] + names[Role.ROW] + rounds + rounds + turns)
+    return tuple(names[Role.BATCH] + names[Role.ROW] + outer + rounds + turns)
 
 
 def _with_multicast(

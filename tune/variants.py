@@ -6,13 +6,13 @@ from math import prod
 
 import numpy as np
 
-from pim_opt.cost.contraction import in_matrix_of, turns_of
+from pim_opt.cost.contraction import in_matrix_of, move_pace, resets_of, turns_of
 from pim_opt.cost.energy import energy_pj
 from pim_opt.cost.host_accesses import HostAccesses
 from pim_opt.cost.host_work import host_work
 from pim_opt.cost.nest import FirstRow
 from pim_opt.cost.streams import Paces
-from pim_opt.cost.timings import Refreshing
+from pim_opt.cost.timings import Refreshing, entering
 from pim_opt.cost.transfers import TransferLoops
 from pim_opt.devices.model import ContractionMode
 from pim_opt.dialects.iteration import Role
@@ -188,7 +188,12 @@ class Variant:
         """Where loads and moves go."""
         loads = self._places(self.mode.load[self.travel], None)
         moves = self._places(self._move_command, self.sum_level)
-        return Places(paces.pace(loads), paces.pace(moves), turns_of(loads, moves, paces))
+        resets = resets_of(moves, self.mode)
+        return Places(
+            paces.pace(loads),
+            move_pace(moves, resets, paces),
+            turns_of(loads, moves, resets, paces),
+        )
 
     def writes(self, accesses: HostAccesses) -> MatrixWrites:
         """How the host writes the matrix, if it must."""
@@ -214,7 +219,7 @@ class Variant:
         commands, activations = host_work(accesses, self.mode, rows)
         return Around(
             rows,
-            accesses.read_cycles + written,
+            accesses.read_cycles + entering(self.space.device, self.mode) + written,
             accesses.row_hold(self.mode, self._move_command, rows=rows),
             energy_pj(self.space.device, commands, activations),
         )
@@ -259,7 +264,7 @@ class Variant:
             halves=operand.halves,
             move_room=accumulators if tree else accumulators // lanes,
             load_lanes=1 if tree else lanes,
-            move_lanes=lanes if tree else 1,
+            move_lanes=self._places(self._move_command, self.sum_level).elements if tree else 1,
             first_row=first_row,
             around_cycles=around.cycles,
             row_hold=around.row_hold,

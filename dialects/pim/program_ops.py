@@ -145,25 +145,35 @@ class HoldOp(IRDLOperation):
 
 @irdl_op_definition
 class CollectOp(IRDLOperation):
-    """The tensor that lies at its type's placement when the program ends.
+    """The tensor that lies at its type's placement when the program ends, or in host memory.
 
     %y = pim.collect : tensor<1x64xf16, #layout.placement<..>>
+    %y = pim.collect from %s of memref<1x64xf16> : tensor<1x64xf16, #layout.host>
     """
 
     name = "pim.collect"
 
+    memory = opt_operand_def(MemRefType)
     result = result_def(TensorType)
 
     traits = traits_def(MemoryReadEffect())
 
-    assembly_format = "attr-dict `:` type($result)"
+    assembly_format = "(`from` $memory^ `of` type($memory))? attr-dict `:` type($result)"
 
-    def __init__(self, type_: Attribute) -> None:
-        super().__init__(result_types=[type_])
+    def __init__(self, type_: Attribute, memory: SSAValue | None = None) -> None:
+        super().__init__(operands=[memory], result_types=[type_])
 
     def verify_(self) -> None:
-        if getattr(self.result.type.encoding, "name", "") != "layout.placement":
-            raise VerifyException(f"result {self.result.type} has no placement to lie at")
+        result = self.result.type
+        expected = "layout.placement" if self.memory is None else "layout.host"
+        if getattr(result.encoding, "name", "") != expected:
+            what = "no placement to lie at" if self.memory is None else "a layout other than host"
+            raise VerifyException(f"result {result} has {what}")
+        if self.memory is None:
+            return
+        wanted = MemRefType(result.element_type, result.get_shape())
+        if self.memory.type != wanted:
+            raise VerifyException(f"collects {result} from {self.memory.type}, expected {wanted}")
 
 
 class _CountedRegion(IRDLOperation):

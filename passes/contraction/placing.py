@@ -63,8 +63,10 @@ def map_banks(kernel: KernelOp, mapping: Mapping, matrix_row: int, streamed_row:
         gathered = RequireOp(shares.output, HostAttr()).result
         result_type = with_layout(plain(kernel.outputs[0].type), HostAttr())
         combined = CombineOp(gathered, result_type).result
-        # 3. The result ends in DRAM, in host layout.
-        end = PlacementAttr(rows.interleave(kernel.outputs[0], lanes))
+        # 3. The result ends in DRAM, in host layout, or stays with the host.
+        end: Attribute = HostAttr()
+        if mapping.device.kernels.host.streams == "dram":
+            end = PlacementAttr(rows.interleave(kernel.outputs[0], lanes))
         stored = RequireOp(combined, end).result
         YieldOp(UnbindOp(stored).result)
     kernel.detach_region(kernel.body)

@@ -202,7 +202,7 @@ def alike_neighbours(program: ProgramOp, groups: int) -> list[list[int]]:
 
 
 @dataclass(frozen=True)
-class _Scope:
+class Scope:
     """A section of groups, and the iterations of its loops that are computed at once."""
 
     group: SSAValue
@@ -212,11 +212,11 @@ class _Scope:
     """Shape (iterations)."""
     iterations: int
 
-    def with_loop(self, counter: SSAValue, values: Ints) -> "_Scope":
+    def with_loop(self, counter: SSAValue, values: Ints) -> "Scope":
         """Each iteration becomes one for every value of a loop's counter."""
         counters = {c: np.repeat(v, len(values)) for c, v in self.counters.items()}
         counters[counter] = np.tile(values, self.iterations)
-        return _Scope(self.group, self.takes_part, counters, self.iterations * len(values))
+        return Scope(self.group, self.takes_part, counters, self.iterations * len(values))
 
 
 def _size(op: Operation) -> int:
@@ -257,14 +257,14 @@ class ProgramReader:
         for op in program.body.block.ops:
             if isinstance(op, SpmdOp):
                 takes_part = self._groups < op.trip_count
-                scope = _Scope(op.counter, takes_part, {}, 1)
+                scope = Scope(op.counter, takes_part, {}, 1)
                 yield from self._sequence(op.body.block, scope)
             elif isinstance(op, BarrierOp):
                 everyone = np.ones(len(self._groups), np.bool_)
                 fields, _ = self._barriers(everyone, 1)
                 yield fields.reshape(-1, fields.shape[-1])
 
-    def _sequence(self, block: Block, scope: _Scope) -> Iterator[Ints]:
+    def _sequence(self, block: Block, scope: Scope) -> Iterator[Ints]:
         for op in block.ops:
             size = _size(op)
             if size * len(self._groups) <= BLOCK_REQUESTS:
@@ -277,7 +277,7 @@ class ProgramReader:
             else:
                 yield self._flat(self._op(op, scope))
 
-    def _loop(self, op: RepeatOp, scope: _Scope) -> Iterator[Ints]:
+    def _loop(self, op: RepeatOp, scope: Scope) -> Iterator[Ints]:
         """A loop too large for one block: as many iterations at once as fit, or parts of each."""
         fit = BLOCK_REQUESTS // (_block_size(op.body.block) * len(self._groups))
         for first in range(0, op.trip_count, max(fit, 1)):
@@ -288,11 +288,11 @@ class ProgramReader:
             else:
                 yield from self._sequence(op.body.block, inner)
 
-    def _conditional(self, op: WhenOp, scope: _Scope) -> Iterator[Ints]:
+    def _conditional(self, op: WhenOp, scope: Scope) -> Iterator[Ints]:
         """A condition around a loop too large; only one iteration is in scope here."""
         holds = self._holds(op, scope)[0]
         if holds.any():
-            inner = _Scope(scope.group, scope.takes_part & holds, scope.counters, 1)
+            inner = Scope(scope.group, scope.takes_part & holds, scope.counters, 1)
             yield from self._sequence(op.body.block, inner)
 
     def _flat(self, found: tuple[Ints, Bools]) -> Ints:
@@ -302,7 +302,7 @@ class ProgramReader:
 
     # Arrays of shape (iterations, commands, groups, words) and masks (iterations, commands, groups)
 
-    def _block(self, block: Block, scope: _Scope) -> tuple[Ints, Bools]:
+    def _block(self, block: Block, scope: Scope) -> tuple[Ints, Bools]:
         """Commands of a block, one sequence for each iteration in scope."""
         parts = [self._op(op, scope) for op in block.ops if _size(op)]
         if len(parts) == 1:
@@ -310,7 +310,7 @@ class ProgramReader:
         fields, masks = zip(*parts, strict=True)
         return np.concatenate(fields, axis=1), np.concatenate(masks, axis=1)
 
-    def _op(self, op: Operation, scope: _Scope) -> tuple[Ints, Bools]:
+    def _op(self, op: Operation, scope: Scope) -> tuple[Ints, Bools]:
         match op:
             case RepeatOp():
                 inner = scope.with_loop(op.counter, np.arange(op.trip_count))
@@ -325,13 +325,13 @@ class ProgramReader:
             case _:
                 return self._barriers(scope.takes_part, scope.iterations)
 
-    def _dims(self, counters: Sequence[SSAValue], scope: _Scope) -> list[Ints]:
+    def _dims(self, counters: Sequence[SSAValue], scope: Scope) -> list[Ints]:
         """Values of counters that broadcast to (iterations, groups)."""
         return [
             self._groups[None] if c is scope.group else scope.counters[c][:, None] for c in counters
         ]
 
-    def _holds(self, op: WhenOp, scope: _Scope) -> Bools:
+    def _holds(self, op: WhenOp, scope: Scope) -> Bools:
         """Shape (iterations, groups)."""
         dims = self._dims(op.counters, scope)
         result = np.ones((scope.iterations, len(self._groups)), np.bool_)
@@ -339,7 +339,7 @@ class ProgramReader:
             result &= evaluate_affine(expr, dims) >= 0
         return result
 
-    def _issue(self, op: IssueOp, scope: _Scope) -> tuple[Ints, Bools]:
+    def _issue(self, op: IssueOp, scope: Scope) -> tuple[Ints, Bools]:
         dims = self._dims(op.counters, scope)
         fields = self._fields(scope.iterations, self._number[op.command.data])
         here = fields[:, 0]

@@ -19,6 +19,7 @@ from pim_opt.sim.timing.in_order.controller import InOrderController
 from pim_opt.sim.timing.instruction_input import InstructionReader
 from pim_opt.sim.timing.layout import CAUSES, COUNTS_AT
 from pim_opt.sim.timing.program_input import ProgramReader, alike_groups, alike_neighbours
+from pim_opt.sim.timing.program_instructions import InstructionError, InstructionMaker
 from pim_opt.sim.timing.result import Result, structured
 from pim_opt.sim.timing.tables import Model
 from pim_opt.sim.timing.tables import compiled as compiled_tables
@@ -167,14 +168,17 @@ def simulate_program(
         log: whether to keep every command issued.
         jit: whether to run compiled; plain Python gives the same.
         share: whether one group may stand for others that receive the same commands; where one
-            frontend serves all groups, for its neighbours.
+            frontend serves all groups, for its neighbours; not where they take instructions.
 
     Raises:
-        TimingError: the program never ends, or the device takes instructions and no programs.
+        TimingError: the program never ends, or no instruction of the device does what it asks for.
     """
-    if device.instructions:
-        raise TimingError(f'device "{device.name}" takes traces of instructions, not programs')
     model = compiled_tables(device)
+    if device.instructions:
+        try:
+            return _instruction_stream(model, InstructionMaker(model).read(program), log, jit)
+        except InstructionError as error:
+            raise TimingError(str(error)) from error
     if not share:
         alike = [[group] for group in range(device.groups)]
     elif device.controller.coupled:
@@ -184,6 +188,13 @@ def simulate_program(
     reader = ProgramReader(model, [groups[0] for groups in alike])
     names = _trace_names(device)
     return _Stream(model, reader.read(program), names, alike, log, jit).simulate()
+
+
+def _instruction_stream(model: Model, blocks: Iterable[Ints], log: bool, jit: bool) -> Result:
+    """Time blocks of instructions."""
+    alike = [[group] for group in range(model.device.groups)]
+    names = list[str | None](model.device.instructions)
+    return _Stream(model, blocks, names, alike, log, jit).simulate()
 
 
 def simulate_trace(
@@ -213,9 +224,7 @@ def simulate_trace(
     name = name or (str(trace) if isinstance(trace, Path) else "<trace>")
     if device.instructions:
         blocks = InstructionReader(device, name).read(chunks)
-        names = list[str | None](device.instructions)
-    else:
-        blocks = TraceReader(model, name, jit=jit).read(chunks)
-        names = _trace_names(device)
+        return _instruction_stream(model, blocks, log, jit)
+    blocks = TraceReader(model, name, jit=jit).read(chunks)
     alike = [[group] for group in range(device.groups)]
-    return _Stream(model, blocks, names, alike, log, jit).simulate()
+    return _Stream(model, blocks, _trace_names(device), alike, log, jit).simulate()

@@ -136,6 +136,18 @@ def place_of(text: str, part: str) -> str:
             "meaning: unknown index operand 'z'",
         ),
         ("data = column", "data / column", "meaning: data /", "meaning: 'data / column'; expected"),
+        (
+            "data = over(bank, acc); acc = 0",
+            "data = gather(acc); acc = 0",
+            'meaning: "data = gather',
+            "meaning: gather stands by itself; expected 'data = gather(..)'",
+        ),
+        (
+            "operand[s] = data",
+            "data = gather(acc)",
+            'meaning: "data = gather',
+            "meaning: gather takes from all cores, but it does not span all",
+        ),
         ("kind: load,", "kind: load, scope: bnk,", "scope", "unknown level 'bnk'"),
         (
             "opens: true, spans: [bank]",
@@ -154,6 +166,18 @@ def place_of(text: str, part: str) -> str:
             "direkt: LOAD",
             "direkt",
             "unknown way to load 'direkt'; did you mean 'direct'?",
+        ),
+        (
+            "operand: {per: bank",
+            "operand: {per: channel",
+            "direct: LOAD",
+            "LOAD names a bank, but all share 'operand'",
+        ),
+        (
+            "{read: RD, write: WR}",
+            "{read: RD, write: WR, streams: host}\n  reduction: {files: {}}",
+            "reduction: {files",
+            "reduction kernels stream to and from DRAM alone",
         ),
         ("{bank: MOVE}", "{bank: LOAD}", "bank: LOAD", "LOAD is to sum over bank, but spans"),
         # Timing.
@@ -284,6 +308,7 @@ def test_bases_that_cannot_be(tmp_path: Path, base: str, message: str) -> None:
             "instructions: {AiM RD_AF: {fields: [opsize, mask]}}",
             "AiM RD_AF blocks on many columns; expected no opsize",
         ),
+        ("instructions: {AiM EWMUL: {advances: [s]}}", "unknown operand 's'"),
         ("instructions: {R X: {blocking: true}}", "R X blocks, but has no command to wait for"),
         (
             "instructions: {R X: {command: EOC, ends: true}}",

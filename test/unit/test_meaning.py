@@ -90,7 +90,7 @@ def test_references_come_targets_first() -> None:
         ("f(a) = column", "'f(a) = column' at character"),
         ("acc[0] = column", "'acc[0]'; expected NAME, NAME[i] or NAME[i][j]"),
         ("acc.x = column", "'acc.x'; expected NAME"),
-        ("acc = column / 2", "'column / 2'; expected names, numbers, + - * and lanes_sum"),
+        ("acc = column / 2", "'column / 2'; expected names, numbers, + - * and gather"),
         ("acc = -column", "'-column'; expected names"),
         ("acc = lanes_sum(a, b)", "lanes_sum takes 1 arguments: 'lanes_sum(a, b)'"),
         ("acc = exp(a)", "'exp(a)'; expected names"),

@@ -37,7 +37,7 @@
 // ANCHOR: error: 'scf.for' is no op to anchor at (builtin.module, func.func, any)
 // BRACE: error: expected '}' after the options
 // QUOTE: error: the quoted value does not end
-// TARGET: {{^}}error: unknown target 'pim-trac'; did you mean 'pim-trace'? (known: mlir, pim-trace)
+// TARGET: {{^}}error: unknown target 'pim-trac'; did you mean 'pim-trace'? (known: mlir, pim-trace, aim-trace)
 
 func.func @empty() {
   func.return

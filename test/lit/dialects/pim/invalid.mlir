@@ -441,6 +441,24 @@ func.func @collect() {
 
 // -----
 
+func.func @collect_from_memory() {
+  %s = pim.staging : memref<64xf16>
+  // expected-error@+1 {{'pim.collect' op result tensor<64xf16> has a layout other than host}}
+  %t = pim.collect from %s of memref<64xf16> : tensor<64xf16>
+  func.return
+}
+
+// -----
+
+func.func @collect_shape() {
+  %s = pim.staging : memref<32xf16>
+  // expected-error@+1 {{'pim.collect' op collects tensor<64xf16, #layout.host> from memref<32xf16>, expected memref<64xf16>}}
+  %t = pim.collect from %s of memref<32xf16> : tensor<64xf16, #layout.host>
+  func.return
+}
+
+// -----
+
 func.func @count() {
   // expected-error@+1 {{'pim.repeat' op count 0; expected at least 1}}
   pim.repeat 0 {

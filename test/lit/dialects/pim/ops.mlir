@@ -130,6 +130,8 @@ func.func @program(%x: !held, %w: !placed) -> !placed {
     pim.host_arrange %s into %p by affine_map<(d0, d1) -> (d1)> : memref<64xf16> into memref<2x64xf16>
     // CHECK-NEXT: %c = pim.collect : tensor<64xf16, #layout.placement<bank, [channel 4, local 16]>>
     %c = pim.collect : !placed
+    // CHECK-NEXT: %d = pim.collect from %s of memref<64xf16> : tensor<64xf16, #layout.host>
+    %d = pim.collect from %s of memref<64xf16> : tensor<64xf16, #layout.host>
     pim.yield %c : !placed
   } : !placed
   func.return %y : !placed
