@@ -43,9 +43,11 @@ def columns(device: Device, *, writes: bool) -> list[str]:
 @pytest.mark.parametrize("name", CONSISTENT)
 def test_rows_open_before_columns_are_used(name: str) -> None:
     device = load_device(name)
+    # Some devices have one for every kind of access.
+    least = min(v for value, v in device.timing.values.items() if value.startswith("nRCD"))
     uses = [*columns(device, writes=False), *columns(device, writes=True)]
     for opener, use in product(openers(device), uses):
-        assert wait(device, opener, use) >= device.timing.values["nRCD"], f"{opener} to {use}"
+        assert wait(device, opener, use) >= least, f"{opener} to {use}"
 
 
 @pytest.mark.parametrize("name", CONSISTENT)

@@ -30,6 +30,11 @@ UNREACHED = {
     ("ACTAB", "RD"): "the request that all banks were opened for goes first",
     ("ACT", "MACAB"): "all banks of a channel would have to be opened one by one, to one row",
     ("ACTAB", "ACTAB"): "other row commands seldom wait so soon after one",
+    ("PRE", "ACT16"): "as for ACTAB",
+    ("ACT16", "RD"): "as for ACTAB",
+    ("ACT16", "WR"): "as for ACTAB",
+    ("ACT16", "PRE"): "the multiplication that all banks were opened for waits longer",
+    ("ACT16", "ACT"): "that multiplication, the precharge after it and its wait take longer",
 }
 """Rows, by first preceding and following command, that random streams need not reach, and why."""
 
