@@ -6,7 +6,7 @@ from typing import Any, cast
 import msgspec
 import yaml
 
-from pim_opt.devices.loader import DeviceError
+from pim_opt.devices.files import DeviceError
 from pim_opt.devices.model import Device
 from pim_opt.devices.problem import unknown
 

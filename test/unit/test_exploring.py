@@ -1,15 +1,14 @@
 """Devices with other values of some fields: their files, and what they are worth."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
 from small_device import SMALL
 
-from pim_opt.devices import DeviceError, check_device, device_names, load_device, loader
+from pim_opt.devices import DeviceError, check_device, device_names, files, load_device, loader
 from pim_opt.devices.abilities import abilities, gaps
+from pim_opt.devices.files import Library
 from pim_opt.devices.variants import field_value, variant_text
 from pim_opt.diagnostics import Failure
 from pim_opt.exploring import Explored, KernelShape, explore
@@ -93,10 +92,9 @@ def installed(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
         assert group == "pim_opt.devices"
         return [Entry()]
 
-    monkeypatch.setattr(loader, "entry_points", points)
-    monkeypatch.setattr(loader, "files", {"their_devices": folder}.__getitem__)
-    clear: Callable[[], Any] = loader._installed.cache_clear  # pyright: ignore[reportPrivateUsage]
-    clear()
+    monkeypatch.setattr(files, "entry_points", points)
+    monkeypatch.setattr(files, "files", {"their_devices": folder}.__getitem__)
+    monkeypatch.setattr(loader, "LIBRARY", Library(loader.LIBRARY.folder, "device"))
 
 
 def test_devices_of_other_packages(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
