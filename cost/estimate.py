@@ -26,6 +26,16 @@ class CycleParts:
         """The whole time in cycles of the device's clock."""
         return sum(self.as_dict().values())
 
+    @property
+    def compute(self) -> float:
+        """Cycles that the multiplications take, with the rows that they wait for."""
+        return self.multiply + self.rows
+
+    @property
+    def rearrangement(self) -> float:
+        """Cycles that operands and results take on their way to and from where they are needed."""
+        return self.host_read + self.load + self.move + self.host_write
+
     def as_dict(self) -> dict[str, float]:
         """Cycles by the name of their cause."""
         return {field.name: getattr(self, field.name) for field in fields(self)}

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
@@ -14,6 +13,7 @@ from pim_opt.dialects.schedule import AnySchedule
 from pim_opt.passes.kernel_access import kernels
 from pim_opt.passes.kernel_tuning import tune_kernel
 from pim_opt.passes.recorded_tuning import key_of, recalled, record_of, remember
+from pim_opt.tune.objectives import Objective
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ class PimAutotunePass(ModulePass):
 
     name = "pim-autotune"
 
-    objective: Literal["latency", "energy", "edp"] = "latency"
-    """What to make small: cycles, picojoules, or their product."""
+    objective: Objective = "latency"
+    """What to make small: cycles, picojoules, their product, or one part of the cycles."""
     top_k: int = 16
     """How many schedules the search keeps."""
     confirm: bool = True

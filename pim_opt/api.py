@@ -158,7 +158,8 @@ def compile(
         inputs: where streamed operands start: "dram" (host layout) or "host".
         opt: how schedules are chosen that are not given: 1 by rule of thumb, 2 the best under the
             cost model, 3 the best of these by simulation.
-        objective: what the best schedule has least of: "latency", "energy" or "edp".
+        objective: what the best schedule has least of: "latency", "energy", "edp", "compute" or
+            "rearrangement".
         records: a file that remembers what tuning with opt 3 finds.
 
     Raises:

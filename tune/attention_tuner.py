@@ -15,7 +15,7 @@ from pim_opt.dialects.attention import Attention
 from pim_opt.dialects.schedule import Schedule, ScheduleError
 from pim_opt.tune.attention_space import AttentionSpace, Spread
 from pim_opt.tune.contraction_tuner import Candidate, TuningResult
-from pim_opt.tune.objectives import Objective, combined
+from pim_opt.tune.objectives import Objective, combined, counts_energy, scored, times_of
 
 
 def mappings(kernel: Attention, device: Device, lanes: int) -> Iterator[AttentionMapping]:
@@ -131,7 +131,6 @@ class _Best:
 
 
 def _score(mapping: AttentionMapping, pricer: Pricer, objective: Objective) -> float:
-    if objective == "latency":
-        return pricer.cycle_parts(mapping).cycles
-    found = estimate(mapping, pricer.origins)
-    return combined(objective, found.cycles, found.energy_pj)
+    if counts_energy(objective):
+        return scored(objective, estimate(mapping, pricer.origins))
+    return combined(objective, times_of(pricer.cycle_parts(mapping)), 0.0)

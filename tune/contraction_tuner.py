@@ -24,6 +24,7 @@ from pim_opt.dialects.schedule import AnySchedule
 from pim_opt.tune.contraction_space import ContractionSpace, SpreadTable
 from pim_opt.tune.floors import (
     WorkFloor,
+    compute_floor,
     floor_cycles,
     floor_nest_pj,
     with_refresh_floor,
@@ -46,7 +47,7 @@ from pim_opt.tune.nest_search import (
     search_nests,
     write_cycles,
 )
-from pim_opt.tune.objectives import Energies, Objective, combined, energies
+from pim_opt.tune.objectives import Energies, Objective, Times, combined, energies, scored
 from pim_opt.tune.unit_tuner import UnitSearch
 from pim_opt.tune.variants import Around, NestChoice, Variant, variants
 
@@ -194,7 +195,11 @@ class _Search:
         least = self._least_around(mode, table)
         floors = combined(
             self.objective,
-            floor_cycles(multiplications, columns, t) + least.cycles,
+            Times(
+                floor_cycles(multiplications, columns, t) + least.cycles,
+                compute_floor(multiplications, t),
+                compute_floor(multiplications, t) + least.cycles,
+            ),
             floor_nest_pj(rounds.prod(axis=1), (rounds**in_matrix).prod(axis=1), pj, device.columns)
             + least.energy_pj,
         )
@@ -229,7 +234,9 @@ class _Search:
             bounds.cycles + least.cycles, bounds.multiplications, known.timings, known.refreshing
         )
         energy = bounds.nest_pj + least.energy_pj
-        return combined(self.objective, cycles, energy) >= self.enough
+        compute = compute_floor(bounds.multiplications, known.timings)
+        times = Times(cycles, compute, compute + least.cycles)
+        return combined(self.objective, times, energy) >= self.enough
 
     def _nest_energies(self, mode: ContractionMode) -> Energies:
         """Energies of a mode; those of loads and moves are of one way of several."""
@@ -245,7 +252,8 @@ class _Search:
         written = write_cycles(writes, bounds.columns)
         for way in self.around(variant):
             # The first load and the last move are in nobody's shadow, nor are the host's accesses.
-            cycles = bounds.cycles + places.load.first + places.move.first + way.cycles + written
+            ends = places.load.first + places.move.first + way.cycles + written
+            cycles = bounds.cycles + ends
             cycles = with_refresh_floor(cycles, bounds.multiplications, t, r)
             if self.objective == "latency" and cycles >= self.enough:
                 self.pruned += 1
@@ -257,7 +265,9 @@ class _Search:
                 goal = variant.goal(self.objective, way.energy_pj)
                 d = variant.distribution(places, known.first_row, r, way, writes, goal)
                 energy = way.energy_pj + bounds.nest_pj + bounds.work.transfers_pj(d)
-                if combined(self.objective, cycles, energy) >= self.enough:
+                compute = compute_floor(bounds.multiplications, t)
+                times = Times(cycles, compute, compute + ends)
+                if combined(self.objective, times, energy) >= self.enough:
                     self.pruned += 1
                     continue
                 self._nests[key] = self._priced(d, t)
@@ -341,7 +351,7 @@ def _in_place(space: ContractionSpace, origins: Origins, objective: Objective) -
     found: list[Candidate] = []
     for schedule in in_place_schedules(kernel, device, lanes):
         model = estimate(Mapping(kernel, schedule, device, lanes), origins)
-        score = combined(objective, model.cycles, model.energy_pj)
+        score = scored(objective, model)
         score += TIE_BREAK * sum(model.commands.values())
         found.append(Candidate(schedule, model, score))
     return found

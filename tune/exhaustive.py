@@ -9,7 +9,7 @@ from numpy.random import Generator
 from pim_opt.cost.estimate import Estimate
 from pim_opt.dialects.schedule import AnySchedule, ScheduleError
 from pim_opt.tune.contraction_tuner import Candidate, TuningResult
-from pim_opt.tune.objectives import Objective, combined
+from pim_opt.tune.objectives import Objective, scored
 
 
 def best_of(
@@ -27,8 +27,7 @@ def best_of(
         started: when the search began, by `time.perf_counter`.
     """
     candidates = [
-        Candidate(schedule, found, combined(objective, found.cycles, found.energy_pj))
-        for schedule, found in priced
+        Candidate(schedule, found, scored(objective, found)) for schedule, found in priced
     ]
     candidates.sort(key=lambda candidate: candidate.score)
     return TuningResult(tuple(candidates[:keep]), len(priced), 0, time.perf_counter() - started)

@@ -30,6 +30,14 @@ def floor_cycles(multiplications: _Number, columns: _Number, t: NestTimings) -> 
     return (multiplications - 1) * t.multiply + switches * switch + t.use + t.drain
 
 
+def compute_floor(multiplications: _Number, t: NestTimings) -> _Number:
+    """A bound from below on the part of that time that so many multiplications take.
+
+    Whatever moves while rows open counts as movement.
+    """
+    return (multiplications - 1) * t.multiply
+
+
 def with_refresh_floor(cycles: float, multiplications: int, t: NestTimings, r: Refreshing) -> float:
     """A bound from below on the time with refreshes of what takes `cycles` or more without.
 

@@ -27,7 +27,7 @@ from pim_opt.cost.nest import (
 )
 from pim_opt.cost.streams import Pace
 from pim_opt.cost.timings import NestTimings, Refreshing
-from pim_opt.tune.objectives import Goal, NestWork, score
+from pim_opt.tune.objectives import COMPUTE, Goal, NestTimes, NestWork, score
 
 Floats = NDArray[np.float64]
 
@@ -289,10 +289,13 @@ def _total(
     cycles = nest_cycles(
         loops, d.in_matrix, counts, depths[0], depths[1], double, traffic, first_row, t
     )
-    total = cycles.multiply + cycles.rows + cycles.load + cycles.move + d.around_cycles
-    total += write_cycles(d.writes, columns)
-    total += max(d.row_hold - cycles.row_age, 0.0)
+    compute = cycles.multiply + cycles.rows
+    moving = cycles.load + cycles.move + d.around_cycles
+    moving += write_cycles(d.writes, columns)
+    moving += max(d.row_hold - cycles.row_age, 0.0)
+    total = compute + moving
     total += refresh_cycles(total, cycles.rest, d.refreshing)
+    times = NestTimes(total, compute, cycles.multiply + moving)
     work = NestWork(
         depths[0],
         depths[1],
@@ -301,7 +304,7 @@ def _total(
         columns * d.writes.column_pj + -(-columns // t.columns) * d.writes.row_pj,
         1 if row_is_open else 0,
     )
-    result = score(d.goal, total, loops, d.sizes, d.in_matrix, work, t.columns)
+    result = score(d.goal, times, loops, d.sizes, d.in_matrix, work, t.columns)
     return result + TIE_BREAK * (counts.chunks * work.loads + counts.rounds * work.moves)
 
 
@@ -328,8 +331,11 @@ def _price(
     """Price a nest with every place of its loads, ahead or not; the number of choices."""
     loops = _nest(d, _split(d, inner), order)
     multiplications = valid_iterations(loops, d.sizes, len(loops))
-    # No nest opens fewer rows; those that may be of interest are counted in full.
+    # No nest opens fewer rows; those that may be of interest are counted in full. With more rows,
+    # one part of the time may shrink.
     rows, exact = -(-_columns(d, loops) // t.columns), False
+    if d.goal.objective >= COMPUTE:
+        rows, exact = rows_opened(loops, d.sizes, d.in_matrix, t.columns), True
     move_depth = _outermost(loops, d.in_result, d.move_room)
     rounds = valid_iterations(loops, d.sizes, move_depth)
     priced = 0

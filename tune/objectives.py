@@ -1,32 +1,57 @@
-"""What the tuner makes small: time, energy, or their product; and bounds on what it can reach.
+"""What the tuner makes small: time, energy, their product, or one part of the time.
+
+The parts are those that compilers tune apart from each other: the multiplications with the rows
+that they open, and the rearrangement of operands and results. A search for one is blind to the
+other, but that both count multiplications: nothing moves less than what one core computes alone.
 
 A schedule's energy is linear in the numbers of its commands, so the search counts these on all
 groups and weighs them. Groups that have a whole share of a dimension count alike, and at most one
 group along each dimension has less than that.
 """
 
-from typing import Any, Literal, NamedTuple, TypeVar
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pim_opt.cost.energy import energy_pj
+from pim_opt.cost.estimate import CycleParts, Estimate
 from pim_opt.cost.jit import compiled
 from pim_opt.cost.nest import Ints, rows_opened, valid_iterations
 from pim_opt.devices import Device
 
-Objective = Literal["latency", "energy", "edp"]
-OBJECTIVES: tuple[Objective, ...] = ("latency", "energy", "edp")
-"""Cycles, picojoules, and the product of the two."""
+Objective = Literal["latency", "energy", "edp", "compute", "rearrangement"]
+OBJECTIVES: tuple[Objective, ...] = ("latency", "energy", "edp", "compute", "rearrangement")
+"""Cycles, picojoules, the product of the two; cycles of multiplications with rows, or movement."""
 
 _Number = TypeVar("_Number", float, NDArray[Any])
 """A number, or an array of them."""
 
-LATENCY, ENERGY, EDP = range(3)
+LATENCY, ENERGY, EDP, COMPUTE, REARRANGEMENT = range(5)
 """Numbers of OBJECTIVES, for compiled code."""
 
 CYCLES_BREAK_TIES = 1e-7
 """Picojoules that a cycle counts as where energy alone is made small."""
+
+
+class NestTimes(NamedTuple):
+    """Cycles of a kernel with a loop nest, and of its parts."""
+
+    whole: float
+    compute: float
+    """Multiplications, and the rows that they wait for."""
+    rearrangement: float
+    """Multiplications, and what moves."""
+
+
+@dataclass(frozen=True)
+class Times(Generic[_Number]):
+    """The same of any kernel, or bounds on them."""
+
+    whole: _Number
+    compute: _Number
+    rearrangement: _Number
 
 
 class Energies(NamedTuple):
@@ -118,7 +143,7 @@ def nest_energy(
 @compiled
 def score(
     goal: Goal,
-    cycles: float,
+    times: NestTimes,
     loops: Ints,
     sizes: Ints,
     in_matrix: Ints,
@@ -126,18 +151,42 @@ def score(
     columns: int,
 ) -> float:
     """What a schedule is ranked by: the less, the better."""
+    cycles = times.whole
     if goal.objective == LATENCY:
         return cycles
+    if goal.objective == COMPUTE:
+        return times.compute
+    if goal.objective == REARRANGEMENT:
+        return times.rearrangement
     energy = goal.around_pj + nest_energy(goal, loops, sizes, in_matrix, work, columns)
     return energy + CYCLES_BREAK_TIES * cycles if goal.objective == ENERGY else energy * cycles
 
 
-def combined(objective: Objective, cycles: _Number, energy: _Number) -> _Number:
-    """The objective of a time in cycles and an energy in picojoules; bounds give a bound."""
+def counts_energy(objective: Objective) -> bool:
+    """Whether the objective depends on energy."""
+    return objective in ("energy", "edp")
+
+
+def times_of(parts: CycleParts) -> Times[float]:
+    """The times of an estimate."""
+    return Times(parts.cycles, parts.compute, parts.multiply + parts.rearrangement)
+
+
+def combined(objective: Objective, times: Times[_Number], energy: _Number) -> _Number:
+    """The objective of times in cycles and an energy in picojoules; bounds give a bound."""
     match objective:
         case "latency":
-            return cycles
+            return times.whole
         case "energy":
             return energy
         case "edp":
-            return cycles * energy
+            return times.whole * energy
+        case "compute":
+            return times.compute
+        case "rearrangement":
+            return times.rearrangement
+
+
+def scored(objective: Objective, estimate: Estimate) -> float:
+    """The objective of what the model predicts."""
+    return combined(objective, times_of(estimate.parts), estimate.energy_pj)

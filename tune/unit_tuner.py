@@ -25,7 +25,7 @@ from pim_opt.devices.model import ContractionMode
 from pim_opt.dialects.iteration import Access, Role
 from pim_opt.dialects.schedule import Schedule, ScheduleError
 from pim_opt.tune.contraction_space import ContractionSpace, SpreadTable, ceil_div
-from pim_opt.tune.objectives import Objective, combined
+from pim_opt.tune.objectives import Objective, Times, combined, counts_energy, scored, times_of
 from pim_opt.tune.unit_space import UnitSpread
 
 Floats = NDArray[np.float64]
@@ -88,11 +88,21 @@ class UnitFloors:
         room = result_room(self._space.device, self.mode, self._space.lanes)
         return np.ceil(self._rounds(Role.BATCH, Role.ROW, Role.OUTPUT) / room)
 
+    @property
+    def _steps(self) -> Floats:
+        """Cycles of the multiplications."""
+        device, multiply = self._space.device, self.mode.multiply
+        interval = command_interval(device, multiply, device.group)
+        return self._commands(multiply) * self.table.multiplications * interval
+
+    def times(self) -> Times[Floats]:
+        """Each of shape (spreads,)."""
+        return Times(self.cycles(), self._steps, self._steps + self._host_columns + self.around)
+
     def cycles(self) -> Floats:
         """Shape (spreads,)."""
         device, mode = self._space.device, self.mode
         opener, closer = device.rows_by(mode.multiply)
-        steps = self._commands(mode.multiply) * self.table.multiplications
         interval = command_interval(device, mode.multiply, device.group)
         commands = (mode.multiply, *mode.load.values(), *mode.move.values())
         switch = gap(device, closer, opener) + min(gap(device, opener, name) for name in commands)
@@ -100,7 +110,7 @@ class UnitFloors:
         # Loads, stores, and the multiplications between any two of these open a row each.
         opened = self._loads + self._stores + np.maximum(self._loads, self._stores)
         rows = opened * max(switch - interval, 0)
-        least = steps * interval + rows + self._host_columns + self.around
+        least = self._steps + rows + self._host_columns + self.around
         refreshing = UnitTimes(device).refreshing(mode)
         values, places = np.unique(least, return_inverse=True)
         refreshes = [refresh_cycles(value, 0.0, refreshing) for value in values.tolist()]
@@ -186,7 +196,7 @@ class UnitSearch:
     def table(self, mode: ContractionMode, table: SpreadTable) -> None:
         """Search all spreads over one lane dimension, those with the lowest bound first."""
         floors = UnitFloors(table, mode, self.origins)
-        bounds = combined(self.objective, floors.cycles(), floors.energy_pj())
+        bounds = combined(self.objective, floors.times(), floors.energy_pj())
         order: list[int] = np.argsort(bounds, kind="stable").tolist()
         for done, row in enumerate(order):
             if bounds[row] >= self._enough:
@@ -214,10 +224,9 @@ class UnitSearch:
 
     def _score(self, cost: UnitCost) -> float:
         """What a schedule is ranked by; energy is counted where it matters."""
-        if self.objective == "latency":
-            return cost.parts.cycles
-        found = cost.estimate()
-        return combined(self.objective, found.cycles, found.energy_pj)
+        if counts_energy(self.objective):
+            return scored(self.objective, cost.estimate())
+        return combined(self.objective, times_of(cost.parts), 0.0)
 
     def found(self) -> Iterator[tuple[Schedule, Estimate, float]]:
         """What was kept: schedule, estimate and score, the best first."""

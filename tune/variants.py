@@ -20,7 +20,7 @@ from pim_opt.dialects.placement import LOCAL, Piece, Placement
 from pim_opt.dialects.schedule import LANE, ROWS, TIME, Factor, Schedule, Split
 from pim_opt.tune.contraction_space import ContractionSpace, Spread
 from pim_opt.tune.nest_search import NO_LOOP, NO_WRITES, ORDERS, Distribution, MatrixWrites, Places
-from pim_opt.tune.objectives import OBJECTIVES, Goal, Objective, energies
+from pim_opt.tune.objectives import OBJECTIVES, Goal, Objective, counts_energy, energies
 
 
 @dataclass(frozen=True)
@@ -181,7 +181,7 @@ class Variant:
         """
         spread = self.spread
         key = (self.mode.multiply, spread.lane_dim, spread.rounds, places, around)
-        by_places = moves_matrix or objective != "latency"
+        by_places = moves_matrix or counts_energy(objective)
         return (*key, *self.hardware, spread.groups) if by_places else key
 
     def places(self, paces: Paces) -> Places:

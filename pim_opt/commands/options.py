@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pim_opt.diagnostics import Diagnostic
 
-OBJECTIVES = ("latency", "energy", "edp")
+OBJECTIVES = ("latency", "energy", "edp", "compute", "rearrangement")
 
 
 def add_json_option(parser: argparse.ArgumentParser) -> None:

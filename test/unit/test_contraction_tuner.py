@@ -16,7 +16,7 @@ from pim_opt.dialects.iteration import Access, Contraction, Role, name_dims
 from pim_opt.dialects.schedule import one_nest
 from pim_opt.tune import contraction_tuner
 from pim_opt.tune.contraction_tuner import INDIFFERENCE, tune_contraction
-from pim_opt.tune.objectives import OBJECTIVES, Objective, combined
+from pim_opt.tune.objectives import OBJECTIVES, Objective, scored
 
 LANES = 16
 
@@ -51,7 +51,7 @@ def test_the_search_prices_as_the_model_does(
         mapping = Mapping(batched_gemv(h, n, k), one_nest(candidate.schedule), device, LANES)
         model = estimate(mapping)
         assert candidate.cycles == pytest.approx(model.cycles)
-        wanted = combined(objective, model.cycles, model.energy_pj)
+        wanted = scored(objective, model)
         assert candidate.score == pytest.approx(wanted, rel=1e-6, abs=0.01)
 
 
@@ -71,7 +71,7 @@ def test_shared_matrices_are_priced_as_the_model_does(
     for candidate in result.candidates:
         model = estimate(Mapping(kernel, one_nest(candidate.schedule), device, LANES))
         assert candidate.cycles == pytest.approx(model.cycles)
-        wanted = combined(objective, model.cycles, model.energy_pj)
+        wanted = scored(objective, model)
         assert candidate.score == pytest.approx(wanted, rel=1e-6, abs=0.01)
 
 
@@ -92,7 +92,7 @@ def test_streamed_matrices_are_priced_as_the_model_does(
     ).candidates:
         model = estimate(Mapping(kernel, one_nest(candidate.schedule), device, LANES), origins)
         assert candidate.cycles == pytest.approx(model.cycles)
-        wanted = combined(objective, model.cycles, model.energy_pj)
+        wanted = scored(objective, model)
         assert candidate.score == pytest.approx(wanted, rel=1e-6, abs=0.01)
 
 

@@ -16,7 +16,7 @@ from pim_opt.dialects.pim import KernelOp
 from pim_opt.dialects.schedule import ScheduleError, one_nest, parse_schedule
 from pim_opt.tune.contraction_space import ContractionSpace
 from pim_opt.tune.contraction_tuner import tune_contraction
-from pim_opt.tune.objectives import OBJECTIVES, Objective, combined
+from pim_opt.tune.objectives import OBJECTIVES, Objective, scored
 from pim_opt.tune.rule_of_thumb import rule_of_thumb
 from pim_opt.tune.unit_space import UnitSpread, unit_schedules
 from pim_opt.tune.unit_tuner import UnitFloors
@@ -126,7 +126,7 @@ def priced(kernel: KernelOp, objective: Objective) -> list[float]:
             found = estimate(Mapping(contraction, schedule, device, LANES), USUAL)
         except ScheduleError:
             continue
-        scores.append(combined(objective, found.cycles, found.energy_pj))
+        scores.append(scored(objective, found))
     return scores
 
 
