@@ -62,4 +62,4 @@ $(VENV)/test.stamp: pyproject.toml $(VENV)/bin/python
 # The installed tree as links, for tools that run no import hooks.
 .imports/pim_opt: $(wildcard pim_opt/*.py)
 	rm -rf $@ && mkdir -p $@
-	ln -s $(addprefix ../../,$(filter-out pim_opt,$(PACKAGES)) $(wildcard pim_opt/*.py) pim_opt/commands pim_opt/py.typed) $@
+	ln -s $(addprefix ../../,$(filter-out pim_opt,$(PACKAGES)) $(wildcard pim_opt/*.py) pim_opt/commands pim_opt/evaluation pim_opt/py.typed) $@

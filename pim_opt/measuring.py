@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 from pim_opt.devices import load_device
 from pim_opt.dialects.pim import KernelOp
@@ -33,6 +34,8 @@ class Kernel:
     device: str
     kind: str
     shape: tuple[int, ...]
+    inputs: Literal["dram", "host"] = "dram"
+    """Where streamed operands start."""
 
 
 @lru_cache(maxsize=256)
@@ -45,7 +48,7 @@ def outlined(kernel: Kernel) -> KernelOp:
     context = make_context()
     module = parse_module(kernel_text(kernel.kind, kernel.shape), kernel.kind, context)
     LinalgNormalizePass().apply(context, module)
-    PimOutlinePass(device=kernel.device).apply(context, module)
+    PimOutlinePass(device=kernel.device, inputs=kernel.inputs).apply(context, module)
     found = kernels(module)
     if len(found) != 1:
         raise ValueError(f"{kernel} gives {len(found)} kernels for the device, expected one")

@@ -17,6 +17,7 @@ COMMANDS = {
     "explain": "say where a kernel's time goes and why other schedules lose",
     "tune-db": "show or merge what tunings have found",
     "validate-cost": "compare the cost model with the cycle simulator",
+    "bench": "run the published evaluation again, with ours beside it",
     "explore": "what other values of a device's fields would be worth",
     "devices": "list devices, show one, or check a device file",
 }

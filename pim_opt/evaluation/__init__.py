@@ -1,0 +1,1 @@
+"""The published evaluation, run again: what it measures, what it published, and ours beside it."""
