@@ -8,6 +8,9 @@
 // RUN: not pimc bench paper --host h20 2>&1 | filecheck %s --check-prefix=HOST
 // RUN: not pimc bench paper --measured %t.none 2>&1 | filecheck %s --check-prefix=MISSING
 // RUN: not pimc bench paper --measured %s 2>&1 | filecheck %s --check-prefix=HEADER
+// RUN: not pimc bench llm --rules fair 2>&1 | filecheck %s --check-prefix=RULES
+// RUN: not pimc bench llm --device atacc 2>&1 | filecheck %s --check-prefix=STACK
+// RUN: not pimc bench llm --host %s.yaml 2>&1 | filecheck %s --check-prefix=GPU
 
 // NONE: error: the following arguments are required: BENCH
 // UNKNOWN: error: argument BENCH: invalid choice: 'papers'
@@ -19,3 +22,6 @@
 // HOST: error: unknown host 'h20'; did you mean 'h200'?
 // MISSING: error: {{.*}}.none
 // HEADER: {{.*}}bench-errors.mlir:1: error: expected the header kind,shape,us
+// RULES: error: argument --rules: invalid choice: 'fair'
+// STACK: error: unknown device 'atacc'; did you mean 'attacc'?
+// GPU: error: no host file '{{.*}}bench-errors.mlir.yaml'
