@@ -159,7 +159,7 @@ def _gathering(device: Device, command: Command, meaning: Meaning, path: str) ->
         if device.cores > lanes:
             message = f"meaning: gather of {device.cores} {element} elements; a column has {lanes}"
             yield Problem(path, message)
-    if meaning.sets != {"data"} or len(meaning.assigns) > 1:
+    if meaning.sets != frozenset({"data"}) or len(meaning.assigns) > 1:
         yield Problem(path, "meaning: gather stands by itself; expected 'data = gather(..)'")
 
 

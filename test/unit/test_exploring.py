@@ -135,6 +135,7 @@ def test_values_that_make_no_device(tmp_path: Path) -> None:
     assert "16 entries do not divide into 3 halves" in none.problem
 
 
-def test_a_kernel_that_the_device_itself_does_not_run(tmp_path: Path) -> None:
-    with pytest.raises(Failure):
-        found_by("gddr6-aim-ref", "clock_ps", (1000,), tmp_path)
+def test_what_is_more_than_one_kernel_on_the_device(tmp_path: Path) -> None:
+    attention = KernelShape("attention", (1, 2, 2, 32, 32))
+    with pytest.raises(Failure, match="attention 1,2,2,32,32 becomes 2 kernels; expected one"):
+        list(explore("hbm-pim", {"clock_ps": (1000,)}, [attention], folder=tmp_path, top_k=1))
