@@ -114,6 +114,10 @@ def _follows_closed_run(barrier: BarrierOp, device: Device) -> bool:
     run = barrier.prev_op
     if run is None or not isinstance(run.prev_op, BarrierOp):
         return False
+    while isinstance(run, WhenOp) and len(run.body.block.ops) == 1:
+        # All of the run or nothing: of two barriers one after the other one is enough.
+        run = run.body.block.ops.first
+        assert run is not None, "it is the one"
     commands = [op for op in run.walk() if isinstance(op, IssueOp | BarrierOp | WhenOp)]
     if len(commands) != 1 or not isinstance(commands[0], IssueOp):
         return False
