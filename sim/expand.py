@@ -16,6 +16,7 @@ from xdsl.ir.affine import AffineMap
 
 from pim_opt.dialects.pim import IssueOp, ProgramOp, RepeatOp, SpmdOp, WhenOp
 from pim_opt.sim.affine import Ints, evaluate_affine
+from pim_opt.sim.length import argument_values
 
 RUN_LIMIT = 1 << 15
 """Commands in one run at most, unless a single section of all groups has more."""
@@ -177,21 +178,27 @@ def _holds_anywhere(scope: _Scope) -> bool:
     return any(len(values) for values in _flat_counters(scope).values())
 
 
-def expand(program: ProgramOp, lanes: int) -> Iterator[Run | Operation]:
+def expand(program: ProgramOp, lanes: int, length: int | None = None) -> Iterator[Run | Operation]:
     """The program's commands in issue order; ops that are no commands come as they stand.
 
     Args:
         program: a verified program.
         lanes: elements in a column of data.
+        length: of this call, if the program takes one.
+
+    Raises:
+        LengthError: the program does not take that length.
     """
-    yield from _expand(program.body.block.ops, _Scope({}), lanes)
+    values = argument_values(program, length)
+    scope = _Scope({argument: np.asarray(value) for argument, value in values.items()})
+    yield from _expand(program.body.block.ops, scope, lanes)
 
 
 def expand_nest(op: Operation) -> Iterator[Run]:
     """The commands of a loop nest inside a section, for group 0 and the first of outer iterations.
 
     Args:
-        op: a pim.repeat, pim.when or pim.issue.
+        op: a pim.repeat, pim.when or pim.issue; of a program that takes a length, it is run for 1.
     """
     scope = _Scope({})
     parent = op.parent_op()
@@ -201,6 +208,8 @@ def expand_nest(op: Operation) -> Iterator[Run]:
         if isinstance(parent, SpmdOp):
             scope = replace(scope, group=parent.counter)
         parent = parent.parent_op()
+    if isinstance(parent, ProgramOp) and (length := parent.length_argument) is not None:
+        scope = scope.with_counter(length, np.ones(1, np.int64))
     for item in _expand([op], scope, lanes=1):
         if isinstance(item, Run):
             yield item

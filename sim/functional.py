@@ -47,6 +47,8 @@ class Execution:
     barriers: int
     host_additions: int
     """Partial sums that the host added."""
+    length: int | None = None
+    """Of the call, if the program takes one."""
 
 
 @dataclass
@@ -124,27 +126,31 @@ def arranged(source: Array, map_: AffineMap, shape: tuple[int, ...]) -> Array:
     return np.broadcast_to(source[tuple(0 if dim is None else index[dim] for dim in axes)], shape)
 
 
-def run_program(program: ProgramOp, device: Device, inputs: Sequence[Array]) -> Execution:
+def run_program(
+    program: ProgramOp, device: Device, inputs: Sequence[Array], length: int | None = None
+) -> Execution:
     """Execute a program from its inputs where they lie to its results where they lie.
 
     Args:
         program: a verified program for `device`.
         inputs: the operands as plain tensors, of the operand types' shapes and element types.
+        length: of this call, if the program takes one.
 
     Raises:
+        LengthError: the program does not take that length.
         SimulationError: the program asks for what the hardware cannot do.
     """
     elements = {str(cast(TensorType[Attribute], t).element_type) for t in program.inputs.types}
     if len(elements) != 1:
         raise SimulationError(f"operands of a program mix element types {sorted(elements)}")
     machine = Machine(device, elements.pop())
-    arguments: dict[SSAValue, Array] = dict(zip(program.body.block.args, inputs, strict=True))
+    arguments: dict[SSAValue, Array] = dict(zip(program.body.block.args, inputs, strict=False))
     for argument, array in arguments.items():
         layout = layout_of(argument)
         if isinstance(layout, PlacementAttr):
             place(machine, store(array, layout.data))
     run = _Run(device, machine, {}, {})
-    for item in expand(program, device.column_elements(machine.element)):
+    for item in expand(program, device.column_elements(machine.element), length):
         run.step(item, arguments)
     yielded = cast(YieldOp, program.body.block.last_op)
     return Execution(
@@ -153,6 +159,7 @@ def run_program(program: ProgramOp, device: Device, inputs: Sequence[Array]) -> 
         dict(machine.column_bytes_moved),
         run.barriers,
         run.host_additions,
+        length,
     )
 
 

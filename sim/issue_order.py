@@ -111,7 +111,9 @@ def _full_names(device: Device, levels: Sequence[str]) -> set[str]:
     return {device.level(name).name for name in levels}
 
 
-def broken_order(program: ProgramOp, log: NDArray[Any], device: Device) -> BrokenOrder | None:
+def broken_order(
+    program: ProgramOp, log: NDArray[Any], device: Device, length: int | None = None
+) -> BrokenOrder | None:
     """The first command that issued out of a dependence's order; None if all kept theirs.
 
     Args:
@@ -119,12 +121,13 @@ def broken_order(program: ProgramOp, log: NDArray[Any], device: Device) -> Broke
         log: what the engine did with it, as `sim.timing.Result.log`: with fields cycle, command,
             group, bank, row, column and operands.
         device: whose commands they are.
+        length: that the program was run with, if it takes one.
 
     Raises:
         ValueError: the log's commands are not those of the program.
     """
     shapes = _Shapes(device)
-    written, phases = _program_stream(program, device, shapes)
+    written, phases = _program_stream(program, shapes, length)
     log = log[np.argsort(log["cycle"], kind="stable")]
     log = log[np.isin(log["command"], np.unique(written.command))]
     issued = _log_stream(log, shapes)
@@ -136,11 +139,13 @@ def broken_order(program: ProgramOp, log: NDArray[Any], device: Device) -> Broke
     return _check_phases(device, written, phases, log["cycle"][position], shapes)
 
 
-def _program_stream(program: ProgramOp, device: Device, shapes: _Shapes) -> tuple[_Stream, Ints]:
+def _program_stream(
+    program: ProgramOp, shapes: _Shapes, length: int | None
+) -> tuple[_Stream, Ints]:
     """The program's commands, and for each how many barriers of all groups come before it."""
     runs: list[Run] = []
     phase, phases = 0, [np.zeros(0, np.int64)]
-    for item in expand(program, lanes=1):
+    for item in expand(program, 1, length):
         if isinstance(item, Run):
             runs.append(item)
             phases.append(np.full(len(item), phase))

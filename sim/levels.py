@@ -43,6 +43,7 @@ from pim_opt.dialects.schedule import one_batch
 from pim_opt.sim.element_types import dtype_of
 from pim_opt.sim.evaluate import Environment, Evaluator, Handler, Value
 from pim_opt.sim.functional import Execution, added, arranged, run_program
+from pim_opt.sim.length import LengthError, check_length
 from pim_opt.sim.machine import SimulationError, softmax
 from pim_opt.sim.placed_tensor import PlacedTensor, store
 
@@ -53,8 +54,8 @@ Array = NDArray[Any]
 class PimLevels:
     """Handlers that make an Evaluator run kernels at any level.
 
-    `instead` computes a kernel's result in place of its body; `executions` keeps what every
-    executed command program took, by kernel label.
+    `instead` computes a kernel's result from its operands in place of its body; `executions` keeps
+    what every executed command program took, by kernel label.
     """
 
     instead: Callable[[KernelOp, Sequence[Array]], Array] | None = None
@@ -78,7 +79,11 @@ class PimLevels:
 
     def _kernel(self, evaluator: Evaluator, op: Operation, env: Environment) -> Sequence[Value]:
         kernel = cast(KernelOp, op)
-        inputs = [cast(Array, env[value]) for value in kernel.inputs]
+        inputs = [cast(Array, env[value]) for value in kernel.operands]
+        try:
+            check_length(kernel, _length(kernel.length, env))
+        except LengthError as error:
+            raise DiagnosticError(str(error), kernel) from error
         if self.instead is not None:
             return [self.instead(kernel, inputs)]
         return evaluator.evaluate_block(kernel.body.block, inputs)
@@ -88,7 +93,8 @@ class PimLevels:
         kernel = cast(KernelOp, program.parent_op())
         inputs = [_logical(env[value]) for value in program.inputs]
         try:
-            execution = run_program(program, load_device(kernel.device.data), inputs)
+            device, length = load_device(kernel.device.data), _length(program.length, env)
+            execution = run_program(program, device, inputs, length)
         except SimulationError as error:
             raise DiagnosticError(f"kernel {kernel.label}: {error}", program) from error
         self.executions[kernel.label.data] = execution
@@ -96,6 +102,10 @@ class PimLevels:
             _laid_out(array, value)
             for array, value in zip(execution.results, program.outputs, strict=True)
         ]
+
+
+def _length(value: SSAValue | None, env: Environment) -> int | None:
+    return None if value is None else int(env[value])
 
 
 def _logical(value: Value) -> Array:
@@ -135,8 +145,13 @@ def _softmax(evaluator: Evaluator, op: Operation, env: Environment) -> Sequence[
         scores += mask.astype(np.float32)
     # Scores are rounded where they gather, as everything is that moves.
     scores = scores.astype(dtype).astype(np.float32)
-    weights = softmax(scores, axis=taken.axis.value.data)
-    return [_laid_out(weights.astype(dtype), taken.result)]
+    axis = taken.axis.value.data
+    # A view whose first axis is that of positions; those beyond the length take no part.
+    rows = np.moveaxis(scores, axis, 0)
+    length = len(rows) if taken.length is None else int(env[taken.length])
+    rows[:length] = softmax(rows[:length], axis=0)
+    rows[length:] = 0
+    return [_laid_out(scores.astype(dtype), taken.result)]
 
 
 def _arrange(evaluator: Evaluator, op: Operation, env: Environment) -> Sequence[Value]:

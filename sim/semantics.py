@@ -18,6 +18,7 @@ from pim_opt.dialects.diagnostics import DiagnosticError, emit_remark
 from pim_opt.dialects.pim import KernelOp
 from pim_opt.sim.evaluate import Evaluator
 from pim_opt.sim.evaluate_scalars import dtype_of_type
+from pim_opt.sim.length import length_arguments
 from pim_opt.sim.levels import PimLevels
 from pim_opt.sim.tolerance import kernel_bound, source_bound
 
@@ -56,7 +57,7 @@ def has_static_shapes(function: func.FuncOp) -> bool:
 def small_integers(function: func.FuncOp, rng: np.random.Generator) -> list[Array]:
     """Arguments of -1, 0 and 1, half of them 0."""
     return _arguments(
-        function, lambda shape: rng.integers(-1, 2, shape) * rng.integers(0, 2, shape)
+        function, rng, lambda shape: rng.integers(-1, 2, shape) * rng.integers(0, 2, shape)
     )
 
 
@@ -67,12 +68,19 @@ def normal_values(function: func.FuncOp, rng: np.random.Generator) -> list[Array
         longest = max(shape, default=1)
         return rng.standard_normal(shape) / max(longest, 1) ** 0.25
 
-    return _arguments(function, draw)
+    return _arguments(function, rng, draw)
 
 
-def _arguments(function: func.FuncOp, draw: Callable[[tuple[int, ...]], Array]) -> list[Array]:
+def _arguments(
+    function: func.FuncOp, rng: np.random.Generator, draw: Callable[[tuple[int, ...]], Array]
+) -> list[Array]:
+    """Arguments that `draw` gives for their shapes; lengths are numbers that there can be."""
     result: list[Array] = []
-    for type_ in function.function_type.inputs:
+    lengths = length_arguments(function)
+    for number, type_ in enumerate(function.function_type.inputs):
+        if number in lengths:
+            result.append(np.asarray(rng.integers(1, lengths[number] + 1)))
+            continue
         tensor = isinstance(type_, TensorType)
         shape = type_.get_shape() if tensor else ()
         element = cast(TensorType[Attribute], type_).element_type if tensor else type_
@@ -162,11 +170,13 @@ class SemanticsChecker:
     def _check(self, function: func.FuncOp, stage: str) -> None:
         name = function.sym_name.data
         if name not in self._arguments:
-            rng = np.random.default_rng(self._seed)
-            self._arguments[name] = small_integers(function, rng)
-            self._expected[name] = run_function(function, self._arguments[name])
+            self._take_note(function)
             return
         arguments = self._arguments[name]
+        added = dict(list(length_arguments(function).items())[-1:])
+        if len(function.body.block.args) == len(arguments) + 1 and added:
+            # As many positions as there are: what the function did without the argument.
+            arguments = [*arguments, *map(np.asarray, added.values())]
         results = run_function(function, arguments)
         if name not in self._tolerance and any(isinstance(op, KernelOp) for op in function.walk()):
             self._tolerance[name] = tolerances(function, arguments)
@@ -180,3 +190,12 @@ class SemanticsChecker:
                     f"{stage} changes result {number} of '{name}' by up to {off:.3g}, where"
                     f" rounding allows {limit:.3g}",
                 )
+        if arguments is not self._arguments[name]:
+            self._take_note(function)
+
+    def _take_note(self, function: func.FuncOp) -> None:
+        """Draw arguments, and keep what the function makes of them."""
+        name = function.sym_name.data
+        self._tolerance.pop(name, None)
+        self._arguments[name] = small_integers(function, np.random.default_rng(self._seed))
+        self._expected[name] = run_function(function, self._arguments[name])

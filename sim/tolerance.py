@@ -5,6 +5,7 @@ of n products in precision u is within n u sum|a b| of the exact one, to first o
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
@@ -46,7 +47,7 @@ def exact_contraction(contraction: Contraction, vector: Array, matrix: Array) ->
 
 
 def kernel_bound(kernel: KernelOp, inputs: Sequence[Array]) -> tuple[Doubles, Doubles]:
-    """The exact result of a kernel on `inputs`, and how far the device's may be from it.
+    """The exact result of a kernel on its operands, and how far the device's may be from it.
 
     Where all inputs of a contraction are integers and no sum of magnitudes exceeds what the element
     type holds exactly, no step rounds, and the bound is 0.
@@ -56,7 +57,7 @@ def kernel_bound(kernel: KernelOp, inputs: Sequence[Array]) -> tuple[Doubles, Do
             return _contraction_bound(kernel, contraction, inputs)
         case Attention() as attention:
             unit = unit_roundoff(str(kernel.outputs[0].type.element_type))
-            return attention_bound(attention, inputs, unit)
+            return attention_bound(*_up_to_length(kernel, attention, inputs), unit)
         case Elementwise() as elementwise:
             element = str(kernel.outputs[0].type.element_type)
             return expression_bound(elementwise, inputs, element)
@@ -75,7 +76,7 @@ def source_bound(kernel: KernelOp, inputs: Sequence[Array]) -> Doubles:
             rounds = kernel.narrowed is not None or kernel.source_accumulator is not None
             narrowest = kernel.source_accumulator or kernel.outputs[0].type.element_type
             unit = unit_roundoff(str(narrowest) if rounds else "f32")
-            return attention_bound(attention, inputs, unit)[1]
+            return attention_bound(*_up_to_length(kernel, attention, inputs), unit)[1]
         case Elementwise() as elementwise:
             element = str(kernel.outputs[0].type.element_type)
             off = 2 * unit_roundoff(element) if kernel.narrowed is not None else 0.0
@@ -89,6 +90,23 @@ def source_bound(kernel: KernelOp, inputs: Sequence[Array]) -> Doubles:
             return bound + 2 * unit_roundoff(element) * magnitude
         case other:
             raise NotImplementedError(f"no rounding bound for kernels of class {other.kind}")
+
+
+def _up_to_length(
+    kernel: KernelOp, attention: Attention, operands: Sequence[Array]
+) -> tuple[Attention, Sequence[Array]]:
+    """Attention over the positions that take part, and its tensors without the others."""
+    if kernel.length is None:
+        return attention, operands
+    *tensors, length = operands
+    (position,) = attention.with_role(AttentionRole.LENGTH)
+    dims = list(attention.dims)
+    dims[position] = replace(dims[position], size=int(length))
+    shorter = replace(attention, dims=tuple(dims))
+    return shorter, [
+        array[tuple(map(slice, shorter.shape(access)))]
+        for array, access in zip(tensors, shorter.inputs, strict=True)
+    ]
 
 
 def attention_bound(

@@ -8,6 +8,9 @@ from xdsl.printer import Printer
 from pim_opt.dialects.iteration import ROLES, Dim
 from pim_opt.dialects.schedule import AnySchedule, ScheduleError, parse_schedule
 
+AT_MOST = "pim.at_most"
+"""Attribute of a function's index argument: a length from 1 to this many positions."""
+
 
 @irdl_attr_definition
 class SpaceAttr(Data[tuple[Dim, ...]]):

@@ -1,6 +1,7 @@
 """Ops of the `pim` dialect above command level: kernels and their distribution over cores."""
 
 from collections.abc import Sequence
+from math import prod
 from typing import Literal, cast
 
 from xdsl.dialects.builtin import (
@@ -10,6 +11,7 @@ from xdsl.dialects.builtin import (
     ArrayAttr,
     DenseArrayBase,
     FloatAttr,
+    IndexType,
     IntegerAttr,
     IntegerType,
     NoneAttr,
@@ -23,6 +25,7 @@ from xdsl.dialects.utils import AbstractYieldOperation
 from xdsl.ir import Attribute, Region, SSAValue
 from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineMap
 from xdsl.irdl import (
+    AttrSizedOperandSegments,
     IRDLOperation,
     irdl_op_definition,
     operand_def,
@@ -43,8 +46,9 @@ from xdsl.traits import (
 )
 from xdsl.utils.exceptions import VerifyException
 
+from pim_opt.dialects.attention import Attention
 from pim_opt.dialects.computation import Computation, computation_of, text_of
-from pim_opt.dialects.iteration import Access, Contraction
+from pim_opt.dialects.iteration import Access, AttentionRole, Contraction
 from pim_opt.dialects.pim.attrs import ScheduleAttr, SpaceAttr
 from pim_opt.dialects.pim.partial_sums import axes_over, over_axes, verify_combines
 from pim_opt.dialects.schedule import ScheduleError, check_covers
@@ -130,11 +134,15 @@ class KernelOp(IRDLOperation):
           ...
           pim.yield %r : tensor<64xf16>
         } : tensor<64xf16>
+
+    Attention may take a `length`: its region then has an index as its last argument, and positions
+    from that number on take no part. The space has as many positions as there are at most.
     """
 
     name = "pim.kernel"
 
     inputs = var_operand_def(TensorType)
+    length = opt_operand_def(IndexType())
     outputs = var_result_def(TensorType)
 
     label = prop_def(StringAttr)
@@ -161,10 +169,12 @@ class KernelOp(IRDLOperation):
     body = region_def("single_block")
 
     traits = traits_def(IsolatedFromAbove(), Pure())
+    irdl_options = (AttrSizedOperandSegments(as_property=True),)
 
     assembly_format = (
         "$label `on` $device (`computing` $computes^)? `over` $space `maps` $indexing_maps"
-        " `ins` `(` $inputs `:` type($inputs) `)` `resident` $resident `from` $origin"
+        " `ins` `(` $inputs `:` type($inputs) `)` (`length` $length^)?"
+        " `resident` $resident `from` $origin"
         " (`held` $held^)? (`narrowed` $narrowed^)? (`replacing` $source_accumulator^)?"
         " (`schedule` $schedule^)?"
         " $body attr-dict `:` type($outputs)"
@@ -184,12 +194,13 @@ class KernelOp(IRDLOperation):
         held: Sequence[int] = (),
         narrowed: bool = False,
         source_accumulator: AnyFloat | None = None,
+        length: SSAValue | None = None,
     ) -> None:
         rank = len(computation.dims)
         text = text_of(computation)
         accesses = (*computation.inputs, computation.result)
         super().__init__(
-            operands=[inputs],
+            operands=[inputs, length],
             result_types=[output_types],
             properties={
                 "label": StringAttr(label),
@@ -236,6 +247,17 @@ class KernelOp(IRDLOperation):
         return computation
 
     @property
+    def argument_types(self) -> tuple[Attribute, ...]:
+        """What the region takes: a tensor for each input, and the length if there is one."""
+        return tuple(value.type for value in self.operands)
+
+    @property
+    def positions(self) -> int:
+        """Positions of attention: the most that a length may say."""
+        lengths = [dim.size for dim in self.space.data if dim.role is AttentionRole.LENGTH]
+        return prod(lengths)
+
+    @property
     def resident_operands(self) -> tuple[int, ...]:
         return tuple(cast(Sequence[int], self.resident.get_values()))
 
@@ -266,7 +288,9 @@ class KernelOp(IRDLOperation):
             raise VerifyException(str(error)) from error
         self._verify_shapes(computation)
         self._verify_residence()
-        _verify_block(self, self.body, self.inputs.types, self.outputs.types)
+        if self.length is not None and not isinstance(computation, Attention):
+            raise VerifyException(f"a kernel of class {self.kind} takes no length")
+        _verify_block(self, self.body, self.argument_types, self.outputs.types)
 
     def _verify_shapes(self, computation: Computation) -> None:
         names = [f"input {number}" for number in range(len(self.inputs))] + ["result"]
@@ -454,12 +478,17 @@ class SoftmaxOp(IRDLOperation):
     %w = pim.softmax %s along 1 : i64 : tensor<4x32x512xf32> -> tensor<32x512xf16>
     %v = pim.softmax %s plus %m : tensor<512xf16> by affine_map<(d0, d1) -> (d1)>
            along 1 : i64 : tensor<4x32x512xf32> -> tensor<32x512xf16>
+
+    With a length, scores from that index on are left out; their weights are 0.
+
+    %w = pim.softmax %s to %n along 1 : i64 : tensor<4x32x512xf32> -> tensor<32x512xf16>
     """
 
     name = "pim.softmax"
 
     partials = operand_def(TensorType)
     mask = opt_operand_def(TensorType)
+    length = opt_operand_def(IndexType())
     result = result_def(TensorType)
 
     mask_map = opt_prop_def(AffineMapAttr)
@@ -467,9 +496,11 @@ class SoftmaxOp(IRDLOperation):
     """Of the result."""
 
     traits = traits_def(Pure())
+    irdl_options = (AttrSizedOperandSegments(as_property=True),)
 
     assembly_format = (
-        "$partials (`plus` $mask^ `:` type($mask) `by` $mask_map)? `along` $axis attr-dict"
+        "$partials (`plus` $mask^ `:` type($mask) `by` $mask_map)? (`to` $length^)?"
+        " `along` $axis attr-dict"
         " `:` type($partials) `->` type($result)"
     )
 
@@ -480,9 +511,10 @@ class SoftmaxOp(IRDLOperation):
         result_type: Attribute,
         mask: SSAValue | None = None,
         mask_map: AffineMapAttr | None = None,
+        length: SSAValue | None = None,
     ) -> None:
         super().__init__(
-            operands=[partials, mask],
+            operands=[partials, mask, length],
             result_types=[result_type],
             properties={"axis": IntegerAttr(axis, i64), "mask_map": mask_map},
         )

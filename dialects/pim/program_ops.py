@@ -62,26 +62,42 @@ class ProgramOp(IRDLOperation):
           ...
           pim.yield %r : tensor<..>
         } : tensor<..>
+
+    A program with a `length` has it as its last argument: a value of its conditions and operands.
     """
 
     name = "pim.program"
 
     inputs = var_operand_def(TensorType)
+    length = opt_operand_def(IndexType())
     outputs = var_result_def(TensorType)
 
     body = region_def("single_block")
 
     traits = traits_def(IsolatedFromAbove())
+    irdl_options = (AttrSizedOperandSegments(as_property=True),)
 
-    assembly_format = "`ins` `(` $inputs `:` type($inputs) `)` $body attr-dict `:` type($outputs)"
+    assembly_format = (
+        "`ins` `(` $inputs `:` type($inputs) `)` (`length` $length^)? $body attr-dict"
+        " `:` type($outputs)"
+    )
 
     def __init__(
-        self, inputs: Sequence[SSAValue], output_types: Sequence[Attribute], body: Region
+        self,
+        inputs: Sequence[SSAValue],
+        output_types: Sequence[Attribute],
+        body: Region,
+        length: SSAValue | None = None,
     ) -> None:
-        super().__init__(operands=[inputs], result_types=[output_types], regions=[body])
+        super().__init__(operands=[inputs, length], result_types=[output_types], regions=[body])
+
+    @property
+    def length_argument(self) -> SSAValue | None:
+        """The length inside of the region, if the program has one."""
+        return None if self.length is None else self.body.block.args[len(self.inputs)]
 
     def verify_(self) -> None:
-        if [arg.type for arg in self.body.block.args] != list(self.inputs.types):
+        if [arg.type for arg in self.body.block.args] != [value.type for value in self.operands]:
             raise VerifyException("region arguments and inputs differ in type")
         last = self.body.block.last_op
         if not isinstance(last, YieldOp) or list(last.arguments.types) != list(self.outputs.types):

@@ -15,21 +15,31 @@ from pim_opt.sim.timing.program_instructions import InstructionMaker
 from pim_opt.sim.timing.tables import compiled
 
 
-def write_instructions(programs: Sequence[ProgramOp], device: Device, output: TextIO) -> None:
+def write_instructions(
+    programs: Sequence[ProgramOp], device: Device, output: TextIO, length: int | None
+) -> None:
     """Write programs, one after the other, as one trace.
+
+    Args:
+        programs: all for `device`.
+        device: one that takes instructions.
+        output: where to write.
+        length: of the call, for programs that take one.
 
     Raises:
         InstructionError: a command that no instruction of the device becomes.
+        LengthError: a program does not take that length.
     """
     ending = next(name for name, i in device.instructions.items() if i.ends)
     for program in programs:
-        output.writelines(f"{line}\n" for line in _lines(program, device) if line != ending)
+        taken = None if program.length_argument is None else length
+        output.writelines(f"{line}\n" for line in _lines(program, device, taken) if line != ending)
     output.write(f"{ending}\n")
 
 
-def _lines(program: ProgramOp, device: Device) -> Iterator[str]:
+def _lines(program: ProgramOp, device: Device, length: int | None) -> Iterator[str]:
     names, instructions = [*device.instructions], [*device.instructions.values()]
-    for block in InstructionMaker(compiled(device)).read(program):
+    for block in InstructionMaker(compiled(device)).read(program, length):
         lines: list[list[int]] = block.tolist()
         for line in lines:
             number = line[NUMBER]

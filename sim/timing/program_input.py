@@ -4,7 +4,7 @@ The order is that of `sim/expand.py`: every command for all groups, group by gro
 Groups whose commands are the same can be left out but for one of each kind.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -23,6 +23,7 @@ from pim_opt.devices import Device
 from pim_opt.dialects.pim import BarrierOp, IssueOp, ProgramOp, RepeatOp, SpmdOp, WhenOp
 from pim_opt.sim.affine import apply_affine, evaluate_affine
 from pim_opt.sim.byte_address import address_fields
+from pim_opt.sim.length import argument_values
 from pim_opt.sim.timing.arrays import Ints
 from pim_opt.sim.timing.requests import (
     ADDRESS,
@@ -50,11 +51,10 @@ TRUTH_ITERATIONS = 1 << 12
 
 
 class _Folded:
-    """An affine expression for one group: what follows from the group's number is a number."""
+    """Affine expressions where some values are numbers: the group, and the program's length."""
 
-    def __init__(self, group: SSAValue, number: int) -> None:
-        self._group = group
-        self._number = number
+    def __init__(self, known: Mapping[SSAValue, int]) -> None:
+        self._known = known
 
     def fold(self, expr: AffineExpr, dims: Sequence[SSAValue]) -> object:
         """A number, or nested tuples that are equal for equal expressions."""
@@ -62,7 +62,7 @@ class _Folded:
             case AffineConstantExpr(value):
                 return value
             case AffineDimExpr(position):
-                return self._number if dims[position] is self._group else f"d{position}"
+                return self._known.get(dims[position], f"d{position}")
             case AffineBinaryOpExpr(kind, lhs, rhs):
                 left, right = self.fold(lhs, dims), self.fold(rhs, dims)
                 if isinstance(left, int) and isinstance(right, int):
@@ -77,8 +77,9 @@ class _Folded:
             case AffineConstantExpr(value):
                 return value, value
             case AffineDimExpr(position):
-                if dims[position] is self._group:
-                    return self._number, self._number
+                number = self._known.get(dims[position])
+                if number is not None:
+                    return number, number
                 return 0, _trip_count(dims[position]) - 1
             case AffineBinaryOpExpr(kind, lhs, rhs):
                 low, high = self.bounds(lhs, dims), self.bounds(rhs, dims)
@@ -96,11 +97,11 @@ class _Folded:
         """
         exprs, counters = op.condition.data.results, op.counters
         used = {position for expr in exprs for position in expr.used_dims()}
-        loops = [p for p in sorted(used) if counters[p] is not self._group]
+        loops = [p for p in sorted(used) if counters[p] not in self._known]
         shape = [_trip_count(counters[p]) for p in loops]
         if len(loops) == len(used) or prod(shape) > TRUTH_ITERATIONS:
             return None
-        dims: list[Ints] = [np.array(self._number)] * len(counters)
+        dims = [np.array(self._known.get(counter, 0)) for counter in counters]
         for position, values in zip(loops, np.indices(shape), strict=True):
             dims[position] = values
         holds = [evaluate_affine(expr, dims) >= 0 for expr in exprs]
@@ -165,8 +166,15 @@ def _signature(block: Block, folded: _Folded, dependent: Dependent) -> list[obje
     return found
 
 
-def alike_groups(program: ProgramOp, groups: int) -> list[list[int]]:
-    """All groups of a device, those together that receive the same commands."""
+def alike_groups(program: ProgramOp, groups: int, length: int | None = None) -> list[list[int]]:
+    """All groups of a device, those together that receive the same commands.
+
+    Args:
+        program: a verified program.
+        groups: how many there are.
+        length: of this call, if the program takes one.
+    """
+    arguments = argument_values(program, length)
     alike: dict[str, list[int]] = {}
     sections = {op: _dependent(op) for op in program.body.block.ops if isinstance(op, SpmdOp)}
     for group in range(groups):
@@ -175,12 +183,14 @@ def alike_groups(program: ProgramOp, groups: int) -> list[list[int]]:
             takes_part = group < op.trip_count
             signature.append(takes_part)
             if takes_part:
-                signature += _signature(op.body.block, _Folded(op.counter, group), dependent)
+                signature += _signature(
+                    op.body.block, _Folded({**arguments, op.counter: group}), dependent
+                )
         alike.setdefault(repr(signature), []).append(group)
     return list(alike.values())
 
 
-def alike_neighbours(program: ProgramOp, groups: int) -> list[list[int]]:
+def alike_neighbours(program: ProgramOp, groups: int, length: int | None = None) -> list[list[int]]:
     """As `alike_groups`, but together are only groups whose numbers follow each other.
 
     One frontend sends each command to its groups by ascending number and waits for the first that
@@ -189,7 +199,7 @@ def alike_neighbours(program: ProgramOp, groups: int) -> list[list[int]]:
     another group between them, the frontend could stop there and part them.
     """
     found: list[list[int]] = []
-    for alike in alike_groups(program, groups):
+    for alike in alike_groups(program, groups, length):
         for group in alike:
             if found and found[-1][-1] == group - 1 and group != alike[0]:
                 found[-1].append(group)
@@ -252,12 +262,19 @@ class ProgramReader:
         self._barrier = kinds.index("barrier")
         self._weights = _Weights(model.device)
 
-    def read(self, program: ProgramOp) -> Iterator[Ints]:
-        """The requests in issue order."""
+    def read(self, program: ProgramOp, length: int | None = None) -> Iterator[Ints]:
+        """The requests in issue order.
+
+        Args:
+            program: a verified program.
+            length: of this call, if the program takes one.
+        """
+        values = argument_values(program, length)
+        arguments = {argument: np.array([value]) for argument, value in values.items()}
         for op in program.body.block.ops:
             if isinstance(op, SpmdOp):
                 takes_part = self._groups < op.trip_count
-                scope = Scope(op.counter, takes_part, {}, 1)
+                scope = Scope(op.counter, takes_part, arguments, 1)
                 yield from self._sequence(op.body.block, scope)
             elif isinstance(op, BarrierOp):
                 everyone = np.ones(len(self._groups), np.bool_)

@@ -87,15 +87,19 @@ class InstructionMaker:
         self._growth = np.stack([self._growth_of(name) for name in model.names])
         self._parts: dict[tuple[int, ...], int] = {}
 
-    def read(self, program: ProgramOp) -> Iterator[Ints]:
+    def read(self, program: ProgramOp, length: int | None) -> Iterator[Ints]:
         """Blocks of a program's instructions, the one that ends the trace included.
+
+        Args:
+            program: for the maker's device.
+            length: the length that the program takes, if it takes one.
 
         Raises:
             InstructionError: a command of the program that no instruction becomes.
         """
         reader = _DataReader(self._model, range(self._device.groups))
         rest = np.zeros((0, OPERAND + self._model.operands), np.int64)
-        for block in reader.read(program):
+        for block in reader.read(program, length):
             requests = np.concatenate([rest, block])
             lines, begun = self._lines(requests, last=False)
             rest = requests[begun:]

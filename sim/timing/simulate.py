@@ -158,36 +158,44 @@ def _repeat_interval(device: Device, command: str) -> int:
 
 
 def simulate_program(
-    program: ProgramOp, device: Device, *, log: bool = False, jit: bool = True, share: bool = True
+    program: ProgramOp,
+    device: Device,
+    *,
+    length: int | None = None,
+    log: bool = False,
+    jit: bool = True,
+    share: bool = True,
 ) -> Result:
     """Time a command program.
 
     Args:
         program: a verified program for `device`.
         device: whose controller and constraints hold.
+        length: of this call, if the program takes one.
         log: whether to keep every command issued.
         jit: whether to run compiled; plain Python gives the same.
         share: whether one group may stand for others that receive the same commands; where one
             frontend serves all groups, for its neighbours; not where they take instructions.
 
     Raises:
+        LengthError: the program does not take that length.
         TimingError: the program never ends, or no instruction of the device does what it asks for.
     """
     model = compiled_tables(device)
     if device.instructions:
         try:
-            return _instruction_stream(model, InstructionMaker(model).read(program), log, jit)
+            return _instruction_stream(model, InstructionMaker(model).read(program, length), log, jit)
         except InstructionError as error:
             raise TimingError(str(error)) from error
     if not share:
         alike = [[group] for group in range(device.groups)]
     elif device.controller.coupled:
-        alike = alike_neighbours(program, device.groups)
+        alike = alike_neighbours(program, device.groups, length)
     else:
-        alike = alike_groups(program, device.groups)
+        alike = alike_groups(program, device.groups, length)
     reader = ProgramReader(model, [groups[0] for groups in alike])
     names = _trace_names(device)
-    return _Stream(model, reader.read(program), names, alike, log, jit).simulate()
+    return _Stream(model, reader.read(program, length), names, alike, log, jit).simulate()
 
 
 def _instruction_stream(model: Model, blocks: Iterable[Ints], log: bool, jit: bool) -> Result:

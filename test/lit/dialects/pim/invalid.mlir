@@ -363,7 +363,7 @@ func.func @softmax_axis(%s: tensor<4x2x64xf32>) {
 
 func.func @mask_without_map(%s: tensor<4x2x64xf32>, %m: tensor<64xf16>) {
   // expected-error@+1 {{'pim.softmax' op a mask and its map go together}}
-  %w = "pim.softmax"(%s, %m) <{axis = 1 : i64}> : (tensor<4x2x64xf32>, tensor<64xf16>) -> tensor<2x64xf16>
+  %w = "pim.softmax"(%s, %m) <{axis = 1 : i64, operandSegmentSizes = array<i32: 1, 1, 0>}> : (tensor<4x2x64xf32>, tensor<64xf16>) -> tensor<2x64xf16>
   func.return
 }
 
@@ -662,4 +662,31 @@ func.func @arranged_into_another_type(%x: tensor<8xf16>) -> tensor<2x8xf32> {
   // expected-error@below {{takes f16 to f32}}
   %y = pim.arrange %x by affine_map<(i, j) -> (j)> : tensor<8xf16> -> tensor<2x8xf32>
   func.return %y : tensor<2x8xf32>
+}
+
+// -----
+
+// Only attention has positions.
+#vec = affine_map<(d0, d1) -> (d1)>
+#mat = affine_map<(d0, d1) -> (d0, d1)>
+#res = affine_map<(d0, d1) -> (d0)>
+func.func @length_of_a_contraction(%x: tensor<32xf16>, %w: tensor<64x32xf16>, %n: index) {
+  // expected-error@+1 {{'pim.kernel' op a kernel of class contraction takes no length}}
+  %y = pim.kernel "g" on "attacc" over <n 64 output, k 32 reduction> maps [#vec, #mat, #res] ins(%x, %w : tensor<32xf16>, tensor<64x32xf16>) length %n resident [1] from "dram" {
+  ^bb0(%a: tensor<32xf16>, %b: tensor<64x32xf16>, %l: index):
+    %r = tensor.empty() : tensor<64xf16>
+    pim.yield %r : tensor<64xf16>
+  } : tensor<64xf16>
+  func.return
+}
+
+// -----
+
+func.func @length_that_is_not_taken(%x: tensor<8xf16>, %n: index) {
+  // expected-error@+1 {{'pim.program' op region arguments and inputs differ in type}}
+  %y = pim.program ins(%x : tensor<8xf16>) length %n {
+  ^bb0(%a: tensor<8xf16>):
+    pim.yield %a : tensor<8xf16>
+  } : tensor<8xf16>
+  func.return
 }

@@ -46,15 +46,39 @@ func.func @scheduled_kernel(%x: tensor<4x16xf16>, %w: tensor<4x8x16xf16>) -> ten
   func.return %y : tensor<4x8xf16>
 }
 
-// Scores become weights, with a mask and without.
+// Scores become weights, with a mask and without, all of them or up to a length.
 // CHECK-LABEL: func.func @softmax
-func.func @softmax(%s: tensor<4x2x64xf32>, %m: tensor<64xf16>) {
+func.func @softmax(%s: tensor<4x2x64xf32>, %m: tensor<64xf16>, %n: index) {
   // CHECK: pim.softmax %s along 1 : i64 : tensor<4x2x64xf32> -> tensor<2x64xf16>
   %w = pim.softmax %s along 1 : i64 : tensor<4x2x64xf32> -> tensor<2x64xf16>
   // CHECK: pim.softmax %s plus %m : tensor<64xf16> by affine_map<(d0, d1) -> (d1)> along 1 : i64 : tensor<4x2x64xf32> -> tensor<2x64xf16>
   %v = pim.softmax %s plus %m : tensor<64xf16> by affine_map<(d0, d1) -> (d1)> along 1 : i64
       : tensor<4x2x64xf32> -> tensor<2x64xf16>
+  // CHECK: pim.softmax %s to %n along 1 : i64 : tensor<4x2x64xf32> -> tensor<2x64xf16>
+  %u = pim.softmax %s to %n along 1 : i64 : tensor<4x2x64xf32> -> tensor<2x64xf16>
   func.return
+}
+
+// Attention may take its number of positions.
+// CHECK-LABEL: func.func @length
+func.func @length(%q: tensor<4xf16>, %k: tensor<8x4xf16>, %n: index) -> tensor<4xf16> {
+  // CHECK: ins(%q, %k, %k : tensor<4xf16>, tensor<8x4xf16>, tensor<8x4xf16>) length %n resident [1, 2] from "dram" {
+  // GENERIC: "pim.kernel"(%q, %k, %k, %n)
+  %y = pim.kernel "a" on "attacc" computing "attention: scale 1.0" over <n 8 length, d 4 key, e 4 value>
+      maps [affine_map<(d0, d1, d2) -> (d1)>, affine_map<(d0, d1, d2) -> (d0, d1)>,
+            affine_map<(d0, d1, d2) -> (d0, d2)>, affine_map<(d0, d1, d2) -> (d2)>]
+      ins(%q, %k, %k : tensor<4xf16>, tensor<8x4xf16>, tensor<8x4xf16>) length %n resident [1, 2] from "dram" {
+  // CHECK-NEXT: tensor<8x4xf16>, %{{.*}}: index):
+  ^bb0(%a: tensor<4xf16>, %b: tensor<8x4xf16>, %c: tensor<8x4xf16>, %l: index):
+    // CHECK-NEXT: pim.program ins(%{{.*}} : tensor<4xf16>) length %
+    %r = pim.program ins(%a : tensor<4xf16>) length %l {
+    // CHECK-NEXT: ^{{.*}}(%{{.*}}: tensor<4xf16>, %{{.*}}: index):
+    ^bb1(%pa: tensor<4xf16>, %pl: index):
+      pim.yield %pa : tensor<4xf16>
+    } : tensor<4xf16>
+    pim.yield %r : tensor<4xf16>
+  } : tensor<4xf16>
+  func.return %y : tensor<4xf16>
 }
 
 // Partial sums along any axes, in several tensors.
@@ -84,7 +108,7 @@ func.func @schedules() attributes {
 // GENERIC-LABEL: sym_name = "program"
 func.func @program(%x: !held, %w: !placed) -> !placed {
   // CHECK: %y = pim.program ins(%x, %w : tensor<64xf16, #layout.host>, tensor<64xf16, #layout.placement<bank, [channel 4, local 16]>>) {
-  // GENERIC: %y = "pim.program"(%x, %w) ({
+  // GENERIC: %y = "pim.program"(%x, %w) <{operandSegmentSizes = array<i32: 2, 0>}> ({
   %y = pim.program ins(%x, %w : !held, !placed) {
   ^bb0(%xa: !held, %wa: !placed):
     // CHECK: %h = pim.hold %xa : tensor<64xf16, #layout.host> -> memref<64xf16>
