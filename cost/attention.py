@@ -326,7 +326,7 @@ class Pricer:
         return self._turns[key]
 
     def _accesses_of(self, mapping: AttentionMapping) -> HostAccesses:
-        kernel = mapping.kernel
+        kernel = mapping.whole
         if kernel not in self._accesses:
             self._accesses[kernel] = _accesses(mapping, self.origins)
         return self._accesses[kernel]
@@ -334,7 +334,7 @@ class Pricer:
     def _results(self, mapping: AttentionMapping, move: str) -> tuple[float, float]:
         """Cycles of the host's writes of the result, and how old the last row must be for them."""
         rows, mode = mapping.context.schedule.rows, mapping.context.mode
-        key = mapping.kernel, move, rows
+        key = mapping.whole, move, rows
         if key not in self._writes:
             accesses = self._accesses_of(mapping)
             written = accesses.write_cycles(mode, move, rows=rows)
@@ -359,11 +359,10 @@ class Pricer:
 
 
 def _accesses(mapping: AttentionMapping, origins: Origins) -> HostAccesses:
-    outside = _Outside(mapping.kernel)
-    kernel, lanes = mapping.kernel, mapping.column_elements
+    kernel, lanes = mapping.whole, mapping.column_elements
     masks = () if kernel.mask is None else (kernel.mask,)
     return HostAccesses(
-        outside, mapping.device, lanes, origins, more=(kernel.value,), streamed=masks
+        _Outside(kernel), mapping.device, lanes, origins, more=(kernel.value,), streamed=masks
     )
 
 

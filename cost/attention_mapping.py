@@ -10,6 +10,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pim_opt.cost.attention_mask import MaskMapping
 from pim_opt.cost.floor import command_interval
 from pim_opt.cost.mapping import Loop, Mapping
@@ -27,6 +30,8 @@ from pim_opt.dialects.schedule import (
     StagedSchedule,
     check_covers,
 )
+
+Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -102,6 +107,8 @@ class AttentionMapping:
     """The product of query and key."""
     context: Mapping
     """The product of weights and value, on the same device."""
+    most: int | None = None
+    """Positions at most, where one program serves all lengths up to them; else it has one."""
 
     def __post_init__(self) -> None:
         self._check_modes()
@@ -126,10 +133,23 @@ class AttentionMapping:
         dim = self.kernel.dims[self.length_dim]
         if not 1 <= length <= dim.size:
             raise ScheduleError(f"length {length}; '{dim.name}' has 1 to {dim.size} positions")
+        kernel = self._with_positions(length)
+        shorter = attention_mapping(kernel, self.schedule, self.device, self.column_elements)
+        return replace(shorter, most=self.most)
+
+    @property
+    def whole(self) -> Attention:
+        """The kernel with all positions that a call may have: what the host moves."""
+        return self.kernel if self.most is None else self._with_positions(self.most)
+
+    def _with_positions(self, length: int) -> Attention:
         dims = list(self.kernel.dims)
-        dims[self.length_dim] = replace(dim, size=length)
-        kernel = replace(self.kernel, dims=tuple(dims))
-        return attention_mapping(kernel, self.schedule, self.device, self.column_elements)
+        dims[self.length_dim] = replace(dims[self.length_dim], size=length)
+        return replace(self.kernel, dims=tuple(dims))
+
+    def of_any_length(self) -> "AttentionMapping":
+        """The same with a program that serves all lengths up to the number of positions."""
+        return replace(self, most=self.length)
 
     @property
     def device(self) -> Device:
@@ -212,7 +232,7 @@ class AttentionMapping:
     def pads_length(self) -> bool:
         """Whether the schedule of the scores covers more than the positions that there are."""
         name = self.kernel.dims[self.length_dim].name
-        return self.score.schedule.split(name).extent > self.length
+        return self.score.schedule.split(name).extent > (self.most or self.length)
 
     @property
     def row_entries(self) -> int:
@@ -238,8 +258,33 @@ class AttentionMapping:
 
     @property
     def moved_scores(self) -> int:
-        """Columns of scores that move for a head; those of nothing but padding stay."""
-        return self.rows_of_head * -(-self.length // self.column_elements)
+        """Columns of scores that move for a head.
+
+        Those of nothing but padding stay. Where a call says how many positions there are, cores
+        sum what lies beyond them, and their sums move as those of the others do.
+        """
+        if self.most is None:
+            return self.rows_of_head * -(-self.length // self.column_elements)
+        loops, cores = self._block_starts
+        begun = loops[loops < self.length]
+        return self.rows_of_head * int(np.count_nonzero(np.add.outer(begun, cores) < self.most))
+
+    @cached_property
+    def _block_starts(self) -> tuple[Ints, Ints]:
+        """First positions of entries of scores: by the loops around moves, and from core to core.
+
+        An entry's first position is the sum of one of either.
+        """
+        split = self.score.schedule.split(self.kernel.dims[self.length_dim].name)
+        starts = np.zeros(1, np.int64), np.zeros(1, np.int64)
+        for number, factor in enumerate(split.factors[:-1]):
+            steps = np.arange(factor.size) * split.stride(number)
+            loops, cores = starts
+            if factor.is_local:
+                starts = np.add.outer(loops, steps).reshape(-1), cores
+            else:
+                starts = loops, np.add.outer(cores, steps).reshape(-1)
+        return starts
 
     @property
     def entries_of_rows(self) -> int:
@@ -288,8 +333,16 @@ class AttentionMapping:
     @property
     def softmax_passes(self) -> int:
         """Commands that a softmax takes before the last one."""
+        return self._passes(self.length)
+
+    @property
+    def most_passes(self) -> int:
+        """As `softmax_passes`, of the longest softmax that the program has."""
+        return self._passes(self.most or self.length)
+
+    def _passes(self, length: int) -> int:
         passes = self.kernels.softmax_passes
-        return 0 if passes is None else -(-self.length // passes.elements) - 1
+        return 0 if passes is None else -(-length // passes.elements) - 1
 
     @cached_property
     def softmax_steps(self) -> "SoftmaxSteps":
@@ -304,10 +357,12 @@ class AttentionMapping:
         apart = 0 if passes is None else steps(command_interval(device, passes.command))
         begin = steps(latency(device, self.move_command, kernels.softmax))
         last = begin + apart * self.softmax_passes
-        ready = last + steps(latency(device, kernels.softmax, self.load_command))
+        # Loads have one place in the program, whatever the length.
+        latest = begin + apart * self.most_passes
+        ready = latest + steps(latency(device, kernels.softmax, self.load_command))
         if not device.controller.keeps_order:
             # Loads may overtake a softmax that they find in the controller's queue.
-            ready = max(ready, last + device.controller.window)
+            ready = max(ready, latest + device.controller.window)
         return SoftmaxSteps(begin, apart, last, ready)
 
     @property

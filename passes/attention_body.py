@@ -39,6 +39,7 @@ def attention_body(
     scale: float,
     guarded: bool,
     element: AnyFloat,
+    length: SSAValue | None = None,
 ) -> SSAValue:
     """Attention in f32 with the maximum subtracted, rounded to `element` once, at its end.
 
@@ -50,6 +51,7 @@ def attention_body(
         scale: factor of the scores.
         guarded: give 0, not NaN, where all scores are minus infinity.
         element: of the result.
+        length: how many positions take part, if not all.
 
     Returns:
         A tensor in the shape of the result's access.
@@ -64,6 +66,8 @@ def attention_body(
 
     products = build([(query, attention.query), (key, attention.key)], points, 0.0, _product_sum)
     scores = build([products, *masks], points, None, partial(_scaled, scale))
+    if length is not None:
+        scores = build([scores], points, None, partial(_up_to, length, _axis(attention, points)))
     # Where all scores are minus infinity, a finite maximum makes the exponentials 0 and not NaN.
     maxima = build([scores], rows, LOWEST if guarded else -inf, _larger)
     exponentials = build([scores, maxima], points, None, _exponential)
@@ -71,6 +75,28 @@ def attention_body(
     weights = build([exponentials, sums], points, None, _guarded_quotient if guarded else _quotient)
     context, _ = build([weights, (value, attention.value)], attention.result, 0.0, _product_sum)
     return cast_elements(context, element)
+
+
+def masked_beyond(attention: Attention, mask: SSAValue, length: SSAValue) -> SSAValue:
+    """A mask with minus infinity at positions from `length` on.
+
+    Args:
+        attention: whose mask it is.
+        mask: in the shape of its access, with an axis of positions.
+        length: how many positions take part.
+    """
+    access = attention.mask
+    assert access is not None, "the mask is indexed by something"
+    body = partial(_up_to, length, _axis(attention, access))
+    return cast_elements(
+        _generic(attention, [(mask, access)], access, None, body), element_of(mask)
+    )
+
+
+def _axis(attention: Attention, access: Access) -> int:
+    """The loop over positions, of those over the elements of a tensor."""
+    (position,) = attention.with_role(AttentionRole.LENGTH)
+    return sorted(access.dims).index(position)
 
 
 def centred(attention: Attention, mask: SSAValue, element: AnyFloat, scores: AnyFloat) -> SSAValue:
@@ -127,6 +153,12 @@ def _scaled(scale: float, values: Sequence[SSAValue]) -> Operation:
     score, *mask, _ = values
     scaled = arith.MulfOp(score, _constant(scale))
     return arith.AddfOp(scaled, mask[0]) if mask else scaled
+
+
+def _up_to(length: SSAValue, loop: int, values: Sequence[SSAValue]) -> Operation:
+    value, _ = values
+    inside = arith.CmpiOp(linalg.IndexOp(loop).result, length, "slt")
+    return arith.SelectOp(inside, value, _constant(-inf))
 
 
 def _larger(values: Sequence[SSAValue]) -> Operation:

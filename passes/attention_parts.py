@@ -7,6 +7,7 @@ from typing import TypeGuard, cast
 
 from xdsl.dialects import arith, math
 from xdsl.dialects.builtin import AnyFloat, TensorType
+from xdsl.dialects.linalg.ops import IndexOp
 from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.utils.hints import isa
 
@@ -85,12 +86,23 @@ class Product:
 
 
 @dataclass(frozen=True)
+class Limit:
+    """Scores from an index on are minus infinity."""
+
+    length: SSAValue
+    """The first of these indices."""
+    loops: Digits
+    """What they are indices of."""
+
+
+@dataclass(frozen=True)
 class Score:
-    """scale * product + mask."""
+    """scale * product + mask, up to a limit."""
 
     product: Product
     scale: float
     mask: Element | None
+    limit: Limit | None
 
 
 @dataclass(frozen=True)
@@ -223,13 +235,17 @@ def match_score(walk: ElementWalk, node: Node) -> Score:
     Raises:
         NotTakenError: other work stands between the product and the softmax.
     """
-    scale, mask = 1.0, None
+    scale, mask, limit = 1.0, None, None
     node = walk.see(node, Stage.SCORE)
     while (product := match_product(walk, node)) is None:
         factor = _constant_factor(walk, node)
         if factor is not None:
             node, number = factor
             scale *= number
+        elif limit is None and (limited := _limited(walk, node)) is not None:
+            if scale <= 0:
+                raise NotTakenError(f"its scores are limited and then scaled by {scale:g}")
+            node, limit = limited
         elif is_made_by(node, arith.SelectOp) and (when := _hides_score(walk, node)) is not None:
             raise HiddenScoreError(node, when)
         elif not is_made_by(node, arith.AddfOp):
@@ -244,7 +260,36 @@ def match_score(walk: ElementWalk, node: Node) -> Score:
     walk.note(Stage.SCORE_SUM, product.reduction.summand.value.type)
     if product.reduction.initial != 0:
         raise NotTakenError("its scores add to a value that is not zero")
-    return Score(product, scale, mask)
+    return Score(product, scale, mask, limit)
+
+
+def _limited(walk: ElementWalk, node: Node) -> tuple[Scalar, Limit] | None:
+    """The score that a selection puts minus infinity in the place of from an index on."""
+    if not is_made_by(node, arith.SelectOp):
+        return None
+    condition, *branches = walk.operands(node)
+    compared = walk.see(condition)
+    if not is_made_by(compared, arith.CmpiOp) or (when := _hides_score(walk, node)) is None:
+        return None
+    index, length = walk.operands(compared)
+    dim = index.value.owner
+    if _predicate(compared) not in (_FROM if when else _BELOW) or not isinstance(dim, IndexOp):
+        return None
+    structure = compared.structure
+    if structure is None or structure.op.is_ancestor(_around(length.value)):
+        return None
+    return branches[when], Limit(length.value, compared.loops[dim.dim.value.data])
+
+
+_BELOW = {"slt", "ult"}
+_FROM = {"sge", "uge"}
+
+
+def _around(value: SSAValue) -> Operation:
+    """The op that makes a value, or whose region takes it."""
+    owner = value.owner if isinstance(value.owner, Operation) else value.owner.parent_op()
+    assert owner is not None, "values stand in functions"
+    return owner
 
 
 def _hides_score(walk: ElementWalk, selection: Scalar) -> bool | None:

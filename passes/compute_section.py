@@ -1,7 +1,7 @@
 """The section of a program that computes: loop nest, operand loads, multiplications, moves."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import prod
 
 from xdsl.ir import SSAValue
@@ -11,7 +11,9 @@ from pim_opt.cost.mapping import Loop
 from pim_opt.cost.mapping import Mapping as KernelMapping
 from pim_opt.dialects.placement import LOCAL, TIME, Piece, Placement
 from pim_opt.passes.column_transfers import Transfer
-from pim_opt.passes.program_builder import ZERO, ProgramBuilder, digit, total
+from pim_opt.passes.program_builder import ZERO, ProgramBuilder, constant, digit, total
+
+_NO_SIZES: Mapping[int, AffineExpr] = {}
 
 
 def moments(pieces: Mapping[int, Piece], counters: Sequence[AffineExpr]) -> dict[Piece, AffineExpr]:
@@ -40,7 +42,10 @@ def split_index(loops: Sequence[Loop], index: AffineExpr) -> list[AffineExpr]:
 
 
 def bounds_of(
-    mapping: KernelMapping, group: AffineExpr, counters: Sequence[AffineExpr]
+    mapping: KernelMapping,
+    group: AffineExpr,
+    counters: Sequence[AffineExpr],
+    sizes: Mapping[int, AffineExpr] = _NO_SIZES,
 ) -> list[AffineExpr]:
     """Conditions that an iteration of the outer loops has any point in bounds.
 
@@ -48,16 +53,22 @@ def bounds_of(
         mapping: whose loops they are.
         group: the group's number.
         counters: of the outer loops.
+        sizes: of dimensions that only a call of the program knows, at least 1 each.
     """
     dims = range(len(mapping.kernel.dims))
-    return [bound for dim in dims for bound in _bound(mapping, dim, group, counters)]
+    return [bound for dim in dims for bound in _bound(mapping, dim, group, counters, sizes)]
 
 
 def _bound(
-    mapping: KernelMapping, dim: int, group: AffineExpr, counters: Sequence[AffineExpr]
+    mapping: KernelMapping,
+    dim: int,
+    group: AffineExpr,
+    counters: Sequence[AffineExpr],
+    sizes: Mapping[int, AffineExpr],
 ) -> list[AffineExpr]:
     """That the first index of `dim` in an iteration is in bounds, if it can be out."""
-    size = mapping.kernel.dims[dim].size
+    least = 1 if dim in sizes else mapping.kernel.dims[dim].size
+    size = sizes.get(dim, constant(least))
     split = mapping.schedule.split(mapping.kernel.dims[dim].name)
     terms: list[AffineExpr] = []
     last = 0
@@ -70,7 +81,7 @@ def _bound(
         if loop.dim == dim:
             terms.append(counter * loop.stride)
             last += (loop.size - 1) * loop.stride
-    return [total(terms) * -1 + (size - 1)] if last >= size else []
+    return [total(terms) * -1 + (size - 1)] if last >= least else []
 
 
 def local_address(
@@ -103,6 +114,8 @@ class ComputeSection:
     """Host memory for moved results, with a leading axis where the host adds partial sums."""
     result_shape: tuple[int, ...]
     """Shape of `result_memory`."""
+    sizes: Mapping[int, AffineExpr] = field(default_factory=dict[int, AffineExpr])
+    """Of dimensions that only a call of the program knows."""
 
     def emit(self, builder: ProgramBuilder) -> None:
         """The whole section, over all groups in use."""
@@ -260,7 +273,7 @@ class ComputeSection:
 
     def bounds(self, group: AffineExpr, counters: Sequence[AffineExpr]) -> list[AffineExpr]:
         """Conditions that the iteration of the outer loops has any point in bounds."""
-        return bounds_of(self.mapping, group, counters)
+        return bounds_of(self.mapping, group, counters, self.sizes)
 
     def _half(self, counters: Sequence[AffineExpr]) -> AffineExpr:
         """First slot of the half of the operand buffer that the loads of this iteration fill."""

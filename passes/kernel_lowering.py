@@ -85,9 +85,17 @@ class Lowering:
             case _:
                 raise DiagnosticError(f"'{op.name}' cannot be lowered to commands", op)
 
-    def stage(self, value: SSAValue, shape: tuple[int, ...]) -> SSAValue:
-        """New host memory of `shape`, in the kernel's element type, for `value`."""
-        staging = StagingOp(MemRefType(element_of(self.kernel.outputs[0]), shape))
+    def stage(
+        self, value: SSAValue, shape: tuple[int, ...], number: float | None = None
+    ) -> SSAValue:
+        """New host memory of `shape`, in the kernel's element type, for `value`.
+
+        Args:
+            value: what the memory is for.
+            shape: of the memory.
+            number: what is in all of it at first, if anything is.
+        """
+        staging = StagingOp(MemRefType(element_of(self.kernel.outputs[0]), shape), number)
         self.builder.add(staging)
         self.memory[value] = staging.buffer
         return staging.buffer
@@ -166,12 +174,13 @@ def lower_kernel(
     kernel: KernelOp, lowering_of: Callable[[KernelOp, ProgramBuilder], Lowering]
 ) -> None:
     """Replace the kernel's body by a program between its binds and unbinds."""
-    body = Block(arg_types=kernel.inputs.types)
+    body = Block(arg_types=kernel.argument_types)
+    lengths = kernel.argument_types[len(kernel.inputs) :]
     binds = [op for op in kernel.body.block.ops if isinstance(op, BindOp)]
     unbind = only_op_of(kernel, UnbindOp, "layout-map-banks")
-    program = Block(arg_types=[bind.result.type for bind in binds])
-    lowering = lowering_of(kernel, ProgramBuilder(program))
-    for bind, arg in zip(binds, program.args, strict=True):
+    program = Block(arg_types=[*(bind.result.type for bind in binds), *lengths])
+    lowering = lowering_of(kernel, ProgramBuilder(program, *program.args[len(binds) :]))
+    for bind, arg in zip(binds, program.args, strict=False):
         if lies_with_host(arg):
             lowering.hold(bind.result, arg)
     for op in kernel.body.block.ops:
@@ -187,7 +196,8 @@ def lower_kernel(
             ).result
             for number, bind in zip(numbers, binds, strict=True)
         ]
-        run = ProgramOp(bound, [unbind.source.type], Region(program))
+        length = body.args[len(kernel.inputs)] if lengths else None
+        run = ProgramOp(bound, [unbind.source.type], Region(program), length)
         YieldOp(UnbindOp(run.outputs[0]))
     kernel.detach_region(kernel.body)
     kernel.add_region(Region(body))

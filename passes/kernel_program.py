@@ -28,11 +28,11 @@ LOWERING: tuple[ModulePass, ...] = (
 
 def isolated(kernel: KernelOp, schedule: AnySchedule) -> tuple[ModuleOp, KernelOp]:
     """A module with a function that is a copy of the kernel and nothing else, and the copy."""
-    block = Block(arg_types=kernel.inputs.types)
-    copy = kernel.clone(dict(zip(kernel.inputs, block.args, strict=True)))
+    block = Block(arg_types=kernel.argument_types)
+    copy = kernel.clone(dict(zip(kernel.operands, block.args, strict=True)))
     copy.properties["schedule"] = ScheduleAttr(schedule)
     block.add_ops([copy, ReturnOp(*copy.outputs)])
-    types = (tuple(kernel.inputs.types), tuple(kernel.outputs.types))
+    types = (kernel.argument_types, tuple(kernel.outputs.types))
     return ModuleOp([FuncOp(kernel.label.data, types, Region(block))]), copy
 
 

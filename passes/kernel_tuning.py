@@ -8,7 +8,7 @@ from pim_opt.cost.energy import energy_pj
 from pim_opt.cost.estimate import Estimate
 from pim_opt.devices import Device
 from pim_opt.dialects.diagnostics import DiagnosticError
-from pim_opt.dialects.pim import KernelOp
+from pim_opt.dialects.pim import KernelOp, ProgramOp
 from pim_opt.dialects.schedule import AnySchedule, ScheduleError, check_covers
 from pim_opt.passes.kernel_access import device_of
 from pim_opt.passes.kernel_classes import class_of
@@ -78,8 +78,8 @@ def predicted(kernel: KernelOp, schedule: AnySchedule) -> Choice:
 def timed(kernel: KernelOp, choice: Choice) -> Choice:
     """The choice with what the cycle simulator says of its program.
 
-    Where the device's controller reorders commands, that may still break a dependence: `simulated`
-    looks at that, too.
+    A program that takes a length is timed with all positions. Where the device's controller
+    reorders commands, that may still break a dependence: `simulated` looks at that, too.
 
     Raises:
         DiagnosticError: the kernel's operands do not fit the device.
@@ -103,18 +103,31 @@ def _reorders(device: Device) -> bool:
 def _run(kernel: KernelOp, choice: Choice, *, check: bool) -> Choice:
     device = device_of(kernel)
     module, program = lowered(kernel, choice.schedule)
+    longest = None if kernel.length is None else kernel.positions
     try:
-        result = simulate_program(program, device, log=check)
+        result = simulate_program(program, device, length=longest, log=check)
+        broken = _broken(program, device, result, longest)
+        if check and longest is not None and broken is None:
+            # The fewer the multiplications, the less stands between what must keep its order.
+            shortest = simulate_program(program, device, length=1, log=True)
+            broken = _broken(program, device, shortest, 1)
     except TimingError as error:
         return replace(choice, rejected=str(error))
-    broken = None if result.log is None else broken_order(program, result.log, device)
     module.erase()
     return replace(
         choice,
         result=replace(result, log=None),
         energy_pj=issued_energy_pj(result, device),
-        rejected=None if broken is None else str(broken),
+        rejected=broken,
     )
+
+
+def _broken(program: ProgramOp, device: Device, result: Result, length: int | None) -> str | None:
+    """What is wrong with the order that a simulation logged, if it did and anything is."""
+    if result.log is None:
+        return None
+    broken = broken_order(program, result.log, device, length)
+    return None if broken is None else str(broken)
 
 
 def issued_energy_pj(result: Result, device: Device) -> float:

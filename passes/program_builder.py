@@ -32,11 +32,18 @@ def digit(index: AffineExpr, weight: int, size: int | None) -> AffineExpr:
 
 
 class ProgramBuilder:
-    """Appends ops at the end of `block`; loops are context managers around what they hold."""
+    """Appends ops at the end of `block`; loops are context managers around what they hold.
 
-    def __init__(self, block: Block) -> None:
+    Args:
+        block: of the program.
+        length: an argument of it that conditions and operands may use.
+    """
+
+    def __init__(self, block: Block, length: SSAValue | None = None) -> None:
         self._block = block
-        self._counters: list[SSAValue] = []
+        self._counters: list[SSAValue] = [] if length is None else [length]
+        self.length: AffineExpr | None = None if length is None else AffineDimExpr(0)
+        """The length in the maps of conditions and operands."""
 
     @property
     def lane(self) -> AffineExpr:

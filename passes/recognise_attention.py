@@ -13,6 +13,7 @@ from pim_opt.dialects.loop_digits import Digits, LoopSpace
 from pim_opt.passes.attention_parts import (
     ComputedMaskError,
     HiddenScoreError,
+    Limit,
     NotTakenError,
     Operand,
     Score,
@@ -61,6 +62,10 @@ class FusedAttention:
     guarded: bool
     """Whether the result is 0, and not NaN, where all scores are minus infinity."""
     result: SSAValue
+    length: SSAValue | None
+    """How many positions take part, if not all."""
+    position_loop: int | None
+    """Loop of the product of query and key that runs over all positions, if one does."""
     ops: tuple[Operation, ...]
     """From the product of query and key to the result, in order; nothing else uses their results,
     so that they go with `result`."""
@@ -200,6 +205,8 @@ class _Match:
             score.scale * query.scale * key.scale,
             self.softmax.guarded,
             self.result.tensor,
+            self._length(score.limit),
+            self._position_loop(score),
             self._ops(score.product.reduction.op, tensors),
             self._roundings(),
         )
@@ -225,6 +232,23 @@ class _Match:
             if operand.rounded is not None:
                 self.walk.note(stage, operand.rounded)
         return query, key
+
+    def _length(self, limit: Limit | None) -> SSAValue | None:
+        if limit is None:
+            return None
+        if self.walk.space.resolved(limit.loops) != self.walk.space.resolved(self.sum_loops):
+            raise NotTakenError("its length limits something else than its positions")
+        return limit.length
+
+    def _position_loop(self, score: Score) -> int | None:
+        reduction = score.product.reduction
+        structure = structure_of(reduction.op)
+        assert structure is not None, "a reduction is one"
+        positions = self.walk.space.resolved(self.sum_loops)
+        for loop, digits in enumerate(reduction.summand.loops):
+            if loop not in structure.reductions and self.walk.space.resolved(digits) == positions:
+                return loop
+        return None
 
     def _loops(self, *index: Digits) -> set[int]:
         return {loop for digits in index for loop in self.walk.space.resolved(digits)}

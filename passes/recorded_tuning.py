@@ -24,6 +24,8 @@ def key_of(kernel: KernelOp) -> str:
         "resident": list(kernel.resident_operands),
         "origin": kernel.origin.data,
     }
+    if kernel.length is not None:
+        context["length"] = "argument"
     return record_key(kernel.computation, device_of(kernel), context)
 
 

@@ -15,6 +15,7 @@ PIM_COMPILE_OPTIONS = {
     "records": "",
     "schedule": "",
     "top_k": "16",
+    "variable_length": "false",
 }
 """Options of pim-compile and their defaults; empty means not given."""
 
@@ -44,15 +45,29 @@ def _choose_schedules(options: Options) -> PassSpec:
     return _stage("pim-autotune", options, "objective", "top_k", "records")
 
 
+def _length_argument(options: Options) -> list[PassSpec]:
+    """The pass that makes the number of positions an argument, if `variable-length` says so.
+
+    Raises:
+        ValueError: it says something else than yes or no.
+    """
+    given = options["variable_length"].value if "variable_length" in options else "false"
+    if given not in ("true", "false"):
+        raise ValueError(f"variable-length is {given}; expected true or false")
+    return [_stage("pim-length-argument", options)] if given == "true" else []
+
+
 def pim_compile(options: Options) -> list[PassSpec]:
     """From linalg on tensors to command programs.
 
     Raises:
-        ValueError: there is no such level of `opt`.
+        ValueError: an option has a value that there is not.
     """
     return [
         # Contractions in one form, however the frontend wrote them.
         _stage("linalg-normalize", options),
+        # One program for all lengths, if that is wanted.
+        *_length_argument(options),
         # What the device can run, wrapped; the rest stays on the host.
         _stage("pim-outline", options, "device", "narrow_to", "inputs"),
         # How each kernel is distributed and fed.

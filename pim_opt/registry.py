@@ -29,6 +29,7 @@ PASSES: dict[str, str] = {
     "mlir": "pim_opt.passes.mlir:MlirPass",
     "pim-autotune": "pim_opt.passes.pim_autotune:PimAutotunePass",
     "pim-distribute": "pim_opt.passes.pim_distribute:PimDistributePass",
+    "pim-length-argument": "pim_opt.passes.pim_length_argument:PimLengthArgumentPass",
     "pim-lower-to-commands": "pim_opt.passes.pim_lower_to_commands:PimLowerToCommandsPass",
     "pim-outline": "pim_opt.passes.pim_outline:PimOutlinePass",
     "pim-schedule-commands": "pim_opt.passes.pim_schedule_commands:PimScheduleCommandsPass",

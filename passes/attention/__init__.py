@@ -28,6 +28,15 @@ from pim_opt.tune.objectives import Objective
 from pim_opt.tune.random_attention import random_attention_schedule, sampled_attention_schedules
 
 
+def estimate_at_length(kernel: KernelOp, schedule: AnySchedule, length: int) -> Estimate:
+    """What the cost model says of a call with fewer positions, of a kernel that takes a length.
+
+    Raises:
+        ScheduleError: the schedule does not fit, or there are not so many positions.
+    """
+    return estimate(bound(kernel, schedule).at_length(length), _origins(kernel))
+
+
 class AttentionClass:
     """See `KernelClass`."""
 

@@ -4,13 +4,14 @@ from functools import lru_cache
 from typing import cast
 
 from xdsl.dialects.builtin import AffineMapAttr
+from xdsl.ir import Attribute, Block, SSAValue
 
 from pim_opt.cost.attention_mapping import AttentionMapping, attention_mapping
 from pim_opt.devices import load_device
 from pim_opt.dialects.attention import Attention
 from pim_opt.dialects.diagnostics import DiagnosticError
 from pim_opt.dialects.iteration import Access
-from pim_opt.dialects.pim import KernelOp
+from pim_opt.dialects.pim import KernelOp, SoftmaxOp
 from pim_opt.dialects.pim.kernel_ops import access_map
 from pim_opt.dialects.schedule import AnySchedule, ScheduleError
 from pim_opt.passes.kernel_access import lanes_of
@@ -32,6 +33,28 @@ def mask_map_of(kernel: KernelOp) -> AffineMapAttr | None:
     number = {dim: axis for axis, dim in enumerate(attention.scores.dims)}
     axes = tuple(None if dim is None else number[dim] for dim in attention.mask.axes)
     return access_map(Access(axes), len(number))
+
+
+def mask_of(kernel: KernelOp, body: Block) -> SSAValue | None:
+    """The argument of a kernel's region that is the mask, if there is one."""
+    return body.args[MASK] if len(kernel.inputs) > MASK else None
+
+
+def softmax_of(
+    kernel: KernelOp, body: Block, scores: SSAValue, type_: Attribute, mask: SSAValue | None
+) -> SoftmaxOp:
+    """The softmax of the kernel's scores.
+
+    Args:
+        kernel: that is attention.
+        body: of the kernel, whose last argument is the length if the kernel takes one.
+        scores: partial sums of them.
+        type_: of the weights.
+        mask: what is added to the scores, if anything is.
+    """
+    axis = attention_of(kernel).scores.axes.index(attention_mapping_of(kernel).length_dim)
+    length = None if kernel.length is None else body.args[len(kernel.inputs)]
+    return SoftmaxOp(scores, axis, type_, mask, mask_map_of(kernel), length)
 
 
 def attention_mapping_of(kernel: KernelOp) -> AttentionMapping:
@@ -56,11 +79,13 @@ def bound(kernel: KernelOp, schedule: AnySchedule) -> AttentionMapping:
     Raises:
         ScheduleError: the device cannot follow it.
     """
-    return _bound(attention_of(kernel), schedule, kernel.device.data, lanes_of(kernel))
+    any_length = kernel.length is not None
+    return _bound(attention_of(kernel), schedule, kernel.device.data, lanes_of(kernel), any_length)
 
 
 @lru_cache(maxsize=64)
 def _bound(
-    attention: Attention, schedule: AnySchedule, device: str, lanes: int
+    attention: Attention, schedule: AnySchedule, device: str, lanes: int, any_length: bool
 ) -> AttentionMapping:
-    return attention_mapping(attention, schedule, load_device(device), lanes)
+    mapping = attention_mapping(attention, schedule, load_device(device), lanes)
+    return mapping.of_any_length() if any_length else mapping

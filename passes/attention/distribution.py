@@ -10,17 +10,16 @@ from pim_opt.dialects.pim import (
     DistributeOp,
     KernelOp,
     ScaleOp,
-    SoftmaxOp,
     YieldOp,
 )
 from pim_opt.passes.attention.binding import (
     KEY,
-    MASK,
     QUERY,
     VALUE,
     attention_mapping_of,
     attention_of,
-    mask_map_of,
+    mask_of,
+    softmax_of,
 )
 from pim_opt.passes.contraction_body import product_sum
 from pim_opt.passes.kernel_access import element_of
@@ -31,7 +30,7 @@ def distribute(kernel: KernelOp) -> None:
     attention, mapping = attention_of(kernel), attention_mapping_of(kernel)
     score, context = mapping.stages
     element = element_of(kernel.outputs[0])
-    body = Block(arg_types=kernel.inputs.types)
+    body = Block(arg_types=kernel.argument_types)
     with ImplicitBuilder(body):
         # 1. The host scales the query, whose elements are fewer than the scores.
         query: SSAValue = body.args[QUERY]
@@ -39,10 +38,8 @@ def distribute(kernel: KernelOp) -> None:
             query = ScaleOp(query, attention.scale).result
         scores = _share(score, query, body.args[KEY], element, 0)
         # 2. Scores become weights where they gather.
-        axis = attention.scores.axes.index(mapping.length_dim)
         type_ = TensorType(element, attention.shape(attention.scores))
-        masks = list(body.args[MASK:])
-        weights = SoftmaxOp(scores, axis, type_, *masks, mask_map=mask_map_of(kernel)).result
+        weights = softmax_of(kernel, body, scores, type_, mask_of(kernel, body)).result
         # 3. The context's partial sums come back.
         shares = _share(context, weights, body.args[VALUE], element, 1)
         YieldOp(CombineOp(shares, kernel.outputs[0].type))

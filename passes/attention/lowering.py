@@ -4,8 +4,10 @@ from functools import cached_property
 from typing import cast
 
 from xdsl.dialects.builtin import MemRefType
+from xdsl.ir.affine import AffineExpr
 
 from pim_opt.cost.attention_mapping import AttentionMapping
+from pim_opt.cost.mapping import Mapping
 from pim_opt.dialects.layout import PlacementAttr, layout_of
 from pim_opt.dialects.pim import DistributeOp, KernelOp, SoftmaxOp, StagingOp
 from pim_opt.passes.attention.binding import attention_mapping_of
@@ -34,22 +36,31 @@ class _AttentionLowering(Lowering):
         result = shape_of(self.kernel.outputs[0])
         partials = self.mapping.context.host_partials
         shape = result if partials == 1 else (partials, *result)
-        memory = self.stage(op.output, shape)
+        # Where a call has few positions, some partial sums may have none.
+        memory = self.stage(op.output, shape, None if self.builder.length is None else 0.0)
         score_shape = self.mapping.score.kernel.shape(self.mapping.score.kernel.result)
         keys, values = (
             cast(PlacementAttr, layout_of(product.inputs[MATRIX])).data for product in (score, op)
         )
-        nest, mask = self.mapping.score, self._mask_section()
+        (nest, context), mask = self.mapping.stages, self._mask_section()
         with self.builder.spmd(nest.used(nest.group_target)) as group:
             AttentionSection(
                 self.mapping,
-                ComputeSection(nest, keys, query, memory, score_shape),
-                ComputeSection(self.mapping.context, values, memory, memory, shape),
+                ComputeSection(nest, keys, query, memory, score_shape, self._sizes(nest)),
+                ComputeSection(context, values, memory, memory, shape, self._sizes(context)),
                 mask,
                 self.builder,
                 group,
             ).emit()
         self.builder.barrier()
+
+    def _sizes(self, nest: Mapping) -> dict[int, AffineExpr]:
+        """The number of positions, where a call says it."""
+        if self.builder.length is None:
+            return {}
+        number = nest.kernel.dim_number(self.mapping.kernel.dims[self.mapping.length_dim].name)
+        assert number is not None, "both products have positions"
+        return {number: self.builder.length}
 
     def _product_of_scores(self, op: DistributeOp) -> DistributeOp:
         return cast(DistributeOp, self._softmax.partials.owner)

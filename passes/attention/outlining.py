@@ -12,7 +12,12 @@ from pim_opt.dialects.attention import Attention
 from pim_opt.dialects.pim import KernelOp, YieldOp
 from pim_opt.passes.attention.binding import KEY, VALUE
 from pim_opt.passes.attention.reasons import reason_against, reason_against_schedules
-from pim_opt.passes.attention_body import attention_body, centred, zero_where_masked
+from pim_opt.passes.attention_body import (
+    attention_body,
+    centred,
+    masked_beyond,
+    zero_where_masked,
+)
 from pim_opt.passes.attention_parts import Stage
 from pim_opt.passes.contraction_body import cast_elements
 from pim_opt.passes.kernel_access import element_of, shape_of
@@ -54,6 +59,8 @@ def _offer(found: FusedAttention, types: KernelTypes, request: Request) -> Offer
         mask = None
         if found.mask is not None and attention.mask is not None:
             mask = reshaped(found.mask, attention.shape(attention.mask))
+            if found.length is not None:
+                mask = masked_beyond(attention, mask, found.length)
             inputs.append(_added(found, attention, mask, types.unit))
         kernel = _kernel(label, found, attention, inputs, types.unit, request, resident)
         result = kernel.outputs[0]
@@ -81,11 +88,13 @@ def _kernel(
     request: Request,
     resident: Sequence[int],
 ) -> KernelOp:
-    block = Block(arg_types=[value.type for value in inputs])
+    lengths = [] if found.length is None else [found.length]
+    block = Block(arg_types=[value.type for value in (*inputs, *lengths)])
+    operands, length = block.args[: len(inputs)], block.args[len(inputs) :]
     with ImplicitBuilder(block):
         # What a guard says of masked rows stands behind the kernel.
         guarded = found.guarded and found.mask is None
-        YieldOp(attention_body(attention, block.args, found.scale, guarded, unit))
+        YieldOp(attention_body(attention, operands, found.scale, guarded, unit, *length))
     result = TensorType(unit, attention.shape(attention.result))
     rounded = [r.element for r in found.roundings]
     narrowest = min(rounded, key=lambda element: element.bitwidth, default=None)
@@ -100,6 +109,7 @@ def _kernel(
         Region(block),
         narrowed=any(element_of(v) != unit for v in _sources(found)),
         source_accumulator=narrowest,
+        length=found.length,
     )
 
 

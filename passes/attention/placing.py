@@ -29,7 +29,8 @@ from pim_opt.passes.attention.binding import (
     VALUE,
     attention_mapping_of,
     attention_of,
-    mask_map_of,
+    mask_of,
+    softmax_of,
 )
 from pim_opt.passes.bank_rows import BankRows
 
@@ -53,7 +54,7 @@ class _Placing:
         """Replace the kernel's body."""
         kernel, mapping = self.kernel, self.mapping
         first, second = self._distributions()
-        body = Block(arg_types=kernel.inputs.types)
+        body = Block(arg_types=kernel.argument_types)
         with ImplicitBuilder(body):
             # 1. The query comes to the host, which scales it on its way to the cores.
             query = self._at_host(body.args[QUERY])
@@ -61,13 +62,13 @@ class _Placing:
             keys = self._matrix(body.args[KEY], mapping.score, KEY)
             values = self._matrix(body.args[VALUE], mapping.context, VALUE)
             # 2. A mask comes to the cores of the scores that it is added to.
-            masks = [self._mask(argument) for argument in body.args[MASK:]]
+            mask = mask_of(kernel, body)
+            mask = None if mask is None else self._mask(mask)
             # 3. Scores gather in the buffer of the group, and weights go from there to the cores.
             scores = self._share(first, vector, keys, mapping.score)
             buffer = PlacementAttr(mapping.score_placement)
-            axis = attention_of(kernel).scores.axes.index(mapping.length_dim)
             type_ = with_layout(plain(self._softmax().result.type), buffer)
-            weights = SoftmaxOp(scores, axis, type_, *masks, mask_map=mask_map_of(kernel)).result
+            weights = softmax_of(kernel, body, scores, type_, mask).result
             vector = self._require(weights, PlacementAttr(mapping.context.vector_placement))
             # 4. The context comes to the host, which combines it, and ends in DRAM.
             shares = self._share(second, vector, values, mapping.context)

@@ -107,6 +107,8 @@ class Softmax:
     mapping: AttentionMapping
     row: AffineExpr
     """First entry of the first row."""
+    length: AffineExpr
+    """Positions."""
     conditions: tuple[AffineExpr, ...] = ()
     """Under which there is such a head."""
 
@@ -119,8 +121,10 @@ class Softmax:
         rows, passes = self.mapping.rows_of_head, self.mapping.softmax_passes
         with builder.when(self.conditions), builder.repeat(rows) as row:
             if passes:
-                with builder.repeat(passes):
-                    self._pass(builder)
+                with builder.repeat(passes) as number:
+                    late = [] if self.mapping.most is None else [self._passes - 1 - number]
+                    with builder.when(late):
+                        self._pass(builder)
             self._last(builder, row)
 
     def emit_share(
@@ -128,13 +132,21 @@ class Softmax:
     ) -> None:
         """Those of the only row that stand behind multiplication `step`."""
         at = self.mapping.softmax_steps
+        last = constant(at.last)
         if self.mapping.softmax_passes:
             since = step - at.begin
+            last = self._passes * at.apart + at.begin
             turn = [] if at.apart == 1 else [since % at.apart * -1]
-            with builder.when([*self.conditions, since, step * -1 + (at.last - 1), *turn]):
+            with builder.when([*self.conditions, since, last - 1 - step, *turn]):
                 self._pass(builder)
-        with builder.when([*self.conditions, step - at.last, step * -1 + at.last]):
+        with builder.when([*self.conditions, step - last, last - step]):
             self._last(builder, ZERO)
+
+    @property
+    def _passes(self) -> AffineExpr:
+        """Commands before the last one."""
+        passes = self.mapping.kernels.softmax_passes
+        return ZERO if passes is None else self.length.ceil_div(passes.elements) - 1
 
     @property
     def _place(self) -> list[AffineExpr]:
@@ -148,7 +160,7 @@ class Softmax:
     def _last(self, builder: ProgramBuilder, number: AffineExpr) -> None:
         entries = self.mapping.row_entries
         row = self.row + number * entries
-        operands = [row, constant(self.mapping.length), constant(entries)]
+        operands = [row, self.length, constant(entries)]
         builder.issue(self.mapping.kernels.softmax, self._place, operands)
 
 
@@ -171,6 +183,7 @@ class AttentionSection:
         self._mapping, self._score, self._context = mapping, score, context
         self._mask = mask
         self._builder, self._group = builder, group
+        self._length = builder.length or constant(mapping.length)
 
     def emit(self) -> None:
         """The whole section."""
@@ -284,6 +297,7 @@ class AttentionSection:
         """Scores of a head; the arguments are those of `_turn`."""
 
         def move(counters: Sequence[AffineExpr]) -> None:
+            # Entries beyond the length of a call move, too: that clears the sums of their cores.
             elements = self._mapping.length if self._mapping.pads_length else None
             moves = self._buffered(self._score.moves(counters), head, elements)
             moves.emit(self._builder, self._group, None)
@@ -311,7 +325,7 @@ class AttentionSection:
         """The softmax of the scores of a head."""
         counters = split_index(self._mapping.head_loops, head)
         bounds = self._score.bounds(self._group, counters)
-        return Softmax(self._mapping, self._row(head), tuple(bounds))
+        return Softmax(self._mapping, self._row(head), self._length, tuple(bounds))
 
     def _turn(
         self,

@@ -20,6 +20,7 @@ def compile_checked(
     choose: Callable[[ModuleOp], str] | None = None,
     *,
     narrow_to: str | None = None,
+    variable_length: bool = False,
 ) -> tuple[ModuleOp, Context]:
     """A module compiled under the semantics check.
 
@@ -29,6 +30,7 @@ def compile_checked(
         inputs: where streamed operands start, "dram" or "host".
         choose: the schedule of the outlined module's kernels; by default their hand mapping.
         narrow_to: what f32 operands may be rounded to.
+        variable_length: whether the number of positions becomes an argument.
     """
     context = make_context()
     module = parse_module(text, "<text>", context)
@@ -37,6 +39,8 @@ def compile_checked(
     options = {"device": OptionSpec(device, 0), "inputs": OptionSpec(inputs, 0)}
     if narrow_to is not None:
         options["narrow_to"] = OptionSpec(narrow_to, 0)
+    if variable_length:
+        options["variable_length"] = OptionSpec("true", 0)
     for spec in expand([PassSpec("pim-compile", options, 0)], ""):
         pass_ = make_pass(spec, "")
         if isinstance(pass_, PimSetSchedulePass) and choose is not None:

@@ -153,6 +153,10 @@ class RandomAttention:
             arguments.append(Tensor("%m", self.mask, self.element))
         return writer.function(arguments, [self._attention(writer, *arguments)])
 
+    def axes(self) -> tuple[tuple[str, ...], ...]:
+        """Per argument the loops along its axes."""
+        return (*self._stored(), *(() if self.mask is None else (self.mask,)))
+
     def _stored(self) -> tuple[tuple[str, ...], ...]:
         if self.form == "grouped":
             return self.stored
