@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,8 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Operation
 
-from pim_opt.devices import Device, load_device
+from pim_opt.calls import predicted_cycles, reorders, timing_of, with_length
+from pim_opt.devices import load_device
 from pim_opt.diagnostics import (
     Diagnostic,
     diagnosed,
@@ -27,15 +28,15 @@ from pim_opt.diagnostics import (
 from pim_opt.dialects import mlir_bridge
 from pim_opt.dialects.diagnostics import place_of, remarks_to
 from pim_opt.dialects.layout import BindOp, PlacementAttr, layout_of
-from pim_opt.dialects.pim import KernelOp, ProgramOp
+from pim_opt.dialects.pim import KernelOp
 from pim_opt.parsing import make_context, parse_module
 from pim_opt.pass_options import expand, make_pass
 from pim_opt.passes.kernel_access import device_named, element_of, kernels, shape_of
 from pim_opt.passes.kernel_classes import class_of
+from pim_opt.passes.pim_length_argument import PimLengthArgumentPass
 from pim_opt.pipeline_spec import OptionSpec, PassSpec
 from pim_opt.sim.evaluate import Evaluator
 from pim_opt.sim.functional import Execution
-from pim_opt.sim.issue_order import broken_order
 from pim_opt.sim.levels import PimLevels
 from pim_opt.sim.semantics import (
     deviation,
@@ -45,7 +46,7 @@ from pim_opt.sim.semantics import (
     run_function,
     tolerances,
 )
-from pim_opt.sim.timing import Result, TimingError, one_after_the_other, simulate_program
+from pim_opt.sim.timing import Result
 
 Array = NDArray[Any]
 
@@ -74,6 +75,10 @@ class KernelReport:
     cycles: int = 0
     """What a call takes on the cycle simulator; 0 unless the kernel was run."""
     time_ns: float = 0.0
+    length: int | None = None
+    """Positions that took part, where the kernel takes their number."""
+    predicted_cycles: float | None = None
+    """What the cost model says of that length."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +87,7 @@ class Compiled:
 
     module: ModuleOp
     original: ModuleOp
-    """The module as it was read."""
+    """The module as it was read; where a length became an argument, behind the pass for it."""
     context: Context
     device: str
     kernels: tuple[KernelReport, ...]
@@ -118,6 +123,8 @@ class RunReport:
         del shown["results"], shown["remarks"]
         for kernel in shown["kernels"]:
             del kernel["resident_bytes"]
+            if kernel["length"] is None:
+                del kernel["length"], kernel["predicted_cycles"]
         return shown
 
 
@@ -147,6 +154,7 @@ def compile(
     opt: int = 1,
     objective: str = "latency",
     records: Path | None = None,
+    variable_length: bool = False,
 ) -> Compiled:
     """Compile a module: what the device can run becomes command programs.
 
@@ -161,6 +169,8 @@ def compile(
         objective: what the best schedule has least of: "latency", "energy", "edp", "compute" or
             "rearrangement".
         records: a file that remembers what tuning with opt 3 finds.
+        variable_length: whether functions with attention take the number of positions as their last
+            argument, an index, so that one program serves all lengths up to that in the source.
 
     Raises:
         Failure: whatever is wrong with source, device or schedule, with its place.
@@ -180,10 +190,13 @@ def compile(
             opt=str(opt),
             objective=objective,
             records=None if records is None else str(records),
+            variable_length="true" if variable_length else None,
         )
         for spec in specs:
             make_pass(spec, "").apply(context, module)
             verify(module, name)
+            if spec.name == PimLengthArgumentPass.name:
+                original = module.clone()
         reports = tuple(_kernel_report(kernel) for kernel in kernels(module))
     return Compiled(module, original, context, device, reports, _host_ops(module), tuple(remarks))
 
@@ -259,6 +272,7 @@ def run(
     source: str | Path | ModuleOp | Compiled,
     *,
     arguments: Sequence[Array] | None = None,
+    length: int | None = None,
     seed: int = 0,
     **options: Any,
 ) -> RunReport:
@@ -267,6 +281,7 @@ def run(
     Args:
         source: what to compile, or what was compiled.
         arguments: of the module's only function; random ones by default.
+        length: in place of the argument that is one, which `arguments` leave out.
         seed: of the random arguments.
         options: as for `compile`.
 
@@ -276,14 +291,16 @@ def run(
     compiled = source if isinstance(source, Compiled) else compile(source, **options)
     original = _only_function(compiled.original)
     function = _only_function(compiled.module)
-    if arguments is None:
-        arguments = normal_values(original, np.random.default_rng(seed))
+    given = normal_values(original, np.random.default_rng(seed)) if arguments is None else arguments
+    arguments = with_length(original, given, length, complete=arguments is None)
     with diagnosed("<module>"):
         expected = run_function(original, arguments)
         levels = PimLevels()
         results = Evaluator(levels.handlers()).evaluate_function(function, arguments)
         allowed = tolerances(function, arguments)
-    timing = _timing(compiled)
+    lengths = {name: execution.length for name, execution in levels.executions.items()}
+    timing = timing_of(compiled.module, compiled.device, lengths)
+    predicted = predicted_cycles(compiled.module, lengths)
     errors = [deviation(a, b) for a, b in zip(results, expected, strict=True)]
     scale = [float(np.abs(np.nan_to_num(e.astype(np.float64))).max(initial=0)) for e in expected]
     # The result that is worst against what it is allowed speaks for all.
@@ -293,14 +310,15 @@ def run(
     return RunReport(
         compiled.device,
         tuple(
-            _with_execution(k, levels.executions[k.name], timing[k.name]) for k in compiled.kernels
+            _with_execution(k, levels.executions[k.name], timing[k.name], predicted.get(k.name))
+            for k in compiled.kernels
         ),
         compiled.host_ops,
         errors[worst],
         max((e / s for e, s in zip(errors, scale, strict=True) if s), default=0.0),
         allowed[worst],
         all(error <= limit for error, limit in zip(errors, allowed, strict=True)),
-        _reorders(load_device(compiled.device)),
+        reorders(load_device(compiled.device)),
         tuple(results),
         compiled.remarks,
     )
@@ -324,42 +342,9 @@ def _only_function(module: ModuleOp) -> func.FuncOp:
     return found[0]
 
 
-def _timing(compiled: Compiled) -> dict[str, Result]:
-    """Per kernel what its program takes.
-
-    Raises:
-        Failure: a program never ends, or the device issues it against a dependence.
-    """
-    device = load_device(compiled.device)
-    found: dict[str, Result] = {}
-    for kernel in kernels(compiled.module):
-        programs = [op for op in kernel.body.walk() if isinstance(op, ProgramOp)]
-        results = [_timed(kernel, program, device) for program in programs]
-        found[kernel.label.data] = one_after_the_other(results)
-    return found
-
-
-def _reorders(device: Device) -> bool:
-    return device.controller.policy == "fr-fcfs"
-
-
-def _timed(kernel: KernelOp, program: ProgramOp, device: Device) -> Result:
-    try:
-        result = simulate_program(program, device, log=_reorders(device))
-    except TimingError as error:
-        raise failure(f"kernel '{kernel.label.data}': {error}", place_of(kernel)) from error
-    broken = None if result.log is None else broken_order(program, result.log, device)
-    if broken is not None:
-        raise failure(
-            f"kernel '{kernel.label.data}': device \"{device.name}\" reorders commands against a"
-            f" dependence: {broken}",
-            place_of(kernel),
-            "choose another schedule, or leave the choice to -O3, which takes none of these",
-        )
-    return replace(result, log=None)
-
-
-def _with_execution(kernel: KernelReport, execution: Execution, timing: Result) -> KernelReport:
+def _with_execution(
+    kernel: KernelReport, execution: Execution, timing: Result, predicted: float | None
+) -> KernelReport:
     commands = dict(sorted(Counter(execution.commands).items()))
     commands = {name: count for name, count in commands.items() if count}
     return KernelReport(
@@ -373,6 +358,8 @@ def _with_execution(kernel: KernelReport, execution: Execution, timing: Result) 
         sum(execution.moved_bytes.values()),
         timing.cycles,
         timing.time_ns,
+        execution.length,
+        predicted,
     )
 
 

@@ -57,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="TARGET",
         help="what to write: mlir, pim-trace (requests), aim-trace (instructions)",
     )
+    add("--length", type=int, metavar="N", help="positions in a trace of programs that take them")
     add(
         "--split-input-file",
         action="store_true",
@@ -139,7 +140,8 @@ class _Driver:
                 self._run_passes(context, module)
                 started = time.perf_counter()
                 output = io.StringIO()
-                resolve(TARGETS[self.options.target])(module, output, generic=self.options.generic)
+                write = resolve(TARGETS[self.options.target])
+                write(module, output, generic=self.options.generic, length=self.options.length)
                 self._count("write", started)
         return output.getvalue()
 

@@ -9,9 +9,10 @@ from xdsl.dialects.builtin import ModuleOp
 from pim_opt.api import Compiled, compile, read_module
 from pim_opt.devices import Device, DeviceError, load_device
 from pim_opt.diagnostics import failure
-from pim_opt.dialects.diagnostics import Place
+from pim_opt.dialects.diagnostics import Place, place_of
 from pim_opt.dialects.pim import KernelOp, ProgramOp
 from pim_opt.parsing import make_context
+from pim_opt.sim.length import LengthError
 from pim_opt.sim.timing import (
     Result,
     TimingError,
@@ -28,6 +29,7 @@ def simulate(
     source: str | Path | ModuleOp | Compiled,
     *,
     device: str | None = None,
+    length: int | None = None,
     log: bool = False,
     **options: Any,
 ) -> Result:
@@ -37,6 +39,7 @@ def simulate(
         source: the path of a trace or of an .mlir file, MLIR text, or a module. What holds no
             command programs is compiled first.
         device: name or file; by default the one that programs were made for, else attacc.
+        length: of the calls of kernels that take one.
         log: whether to keep every command issued.
         options: as for `compile`.
 
@@ -47,7 +50,7 @@ def simulate(
         return _trace(source, _device(device or DEFAULT_DEVICE), log)
     module = _programs(source, device, options)
     found = [op for op in module.walk() if isinstance(op, KernelOp)]
-    results = [r for kernel in found for r in _kernel(kernel, device, log)]
+    results = [r for kernel in found for r in _kernel(kernel, device, length, log)]
     if not results:
         raise failure("nothing to time: no kernel of the module can be offloaded")
     return one_after_the_other(results)
@@ -83,10 +86,16 @@ def _programs(
     return compile(source, device=device or DEFAULT_DEVICE, **options).module
 
 
-def _kernel(kernel: KernelOp, device: str | None, log: bool) -> Iterator[Result]:
+def _kernel(
+    kernel: KernelOp, device: str | None, length: int | None, log: bool
+) -> Iterator[Result]:
+    target = _device(device or kernel.device.data)
+    taken = None if kernel.length is None else length
     for op in kernel.body.walk():
         if isinstance(op, ProgramOp):
             try:
-                yield simulate_program(op, _device(device or kernel.device.data), log=log)
+                yield simulate_program(op, target, length=taken, log=log)
+            except LengthError as error:
+                raise failure(str(error), place_of(kernel)) from error
             except TimingError as error:
                 raise failure(f"kernel '{kernel.label.data}': {error}") from error

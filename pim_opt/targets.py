@@ -9,20 +9,32 @@ if TYPE_CHECKING:
     from pim_opt.dialects.pim import KernelOp, ProgramOp
 
 
-def print_mlir(module: ModuleOp, output: TextIO, *, generic: bool = False) -> None:
-    """The module as MLIR text."""
+def print_mlir(
+    module: ModuleOp, output: TextIO, *, generic: bool = False, length: int | None = None
+) -> None:
+    """The module as MLIR text, which is the same for all lengths."""
     Printer(output, print_generic_format=generic).print_op(module)
     output.write("\n")
 
 
-def print_trace(module: ModuleOp, output: TextIO, *, generic: bool = False) -> None:
+def print_trace(
+    module: ModuleOp, output: TextIO, *, generic: bool = False, length: int | None = None
+) -> None:
     """The commands of every program in the module, in the reference trace format.
 
+    Args:
+        module: with programs.
+        output: where to write.
+        generic: as for the other targets; traces have one form.
+        length: of the call, where programs take one.
+
     Raises:
-        DiagnosticError: the device of a program has no such requests.
+        DiagnosticError: the device of a program has no such requests, or a program does not take
+            that length.
     """
     from pim_opt.dialects.diagnostics import DiagnosticError  # noqa: PLC0415
     from pim_opt.passes.kernel_access import device_of, element_of  # noqa: PLC0415
+    from pim_opt.sim.length import LengthError  # noqa: PLC0415
     from pim_opt.sim.trace import write_trace  # noqa: PLC0415
 
     for kernel, program in _programs(module):
@@ -31,17 +43,31 @@ def print_trace(module: ModuleOp, output: TextIO, *, generic: bool = False) -> N
             message = f'device "{device.name}" takes instructions instead of requests'
             raise DiagnosticError(message, kernel, hint="-t aim-trace writes them")
         lanes = device.column_elements(str(element_of(kernel.inputs[0])))
-        write_trace(program, device, lanes, output)
+        taken = None if kernel.length is None else length
+        try:
+            write_trace(program, device, lanes, output, taken)
+        except LengthError as error:
+            raise DiagnosticError(str(error), kernel) from error
 
 
-def print_instructions(module: ModuleOp, output: TextIO, *, generic: bool = False) -> None:
+def print_instructions(
+    module: ModuleOp, output: TextIO, *, generic: bool = False, length: int | None = None
+) -> None:
     """The programs in the module, one after the other, as a trace of instructions.
 
+    Args:
+        module: with programs.
+        output: where to write.
+        generic: as for the other targets; traces have one form.
+        length: of the call, where programs take one.
+
     Raises:
-        DiagnosticError: the device of a program takes none, or there is none for a command of it.
+        DiagnosticError: the device of a program takes none, there is none for a command of it, or
+            a program does not take that length.
     """
     from pim_opt.dialects.diagnostics import DiagnosticError  # noqa: PLC0415
     from pim_opt.passes.kernel_access import device_of  # noqa: PLC0415
+    from pim_opt.sim.length import LengthError  # noqa: PLC0415
     from pim_opt.sim.timing.instruction_output import write_instructions  # noqa: PLC0415
     from pim_opt.sim.timing.program_instructions import InstructionError  # noqa: PLC0415
 
@@ -58,8 +84,8 @@ def print_instructions(module: ModuleOp, output: TextIO, *, generic: bool = Fals
             message = f'programs for "{device.name}" and "{other.name}" in one trace'
             raise DiagnosticError(message, kernel)
     try:
-        write_instructions([program for _, program in found], device, output)
-    except InstructionError as error:
+        write_instructions([program for _, program in found], device, output, length)
+    except (InstructionError, LengthError) as error:
         raise DiagnosticError(str(error), found[0][0]) from error
 
 

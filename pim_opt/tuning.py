@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TextIO
 
@@ -17,7 +17,8 @@ from pim_opt.dialects.schedule import AnySchedule, ScheduleError, parse_schedule
 from pim_opt.kinds import KINDS, kernel_text
 from pim_opt.parsing import make_context
 from pim_opt.pass_options import make_pass
-from pim_opt.passes.kernel_access import device_named, kernels
+from pim_opt.passes.attention import estimate_at_length
+from pim_opt.passes.kernel_access import device_named, device_of, kernels
 from pim_opt.passes.kernel_classes import class_of
 from pim_opt.passes.kernel_program import lowered
 from pim_opt.passes.kernel_tuning import (
@@ -29,11 +30,22 @@ from pim_opt.passes.kernel_tuning import (
     tune_kernel,
 )
 from pim_opt.passes.recorded_tuning import key_of, recalled, record_of, remember
+from pim_opt.sim.length import LengthError, check_length
+from pim_opt.sim.timing import simulate_program
 from pim_opt.targets import print_trace
 from pim_opt.tune.objectives import Objective
 
 BASELINE = "baseline"
 """In place of a schedule: the device's hand mapping."""
+
+
+@dataclass(frozen=True)
+class CallTime:
+    """A call of a kernel that takes a length, under the best schedule."""
+
+    length: int
+    predicted_cycles: float
+    simulated_cycles: int
 
 
 @dataclass(frozen=True)
@@ -65,6 +77,8 @@ class TuneReport:
     recorded: bool
     """Whether the schedule comes from the record of an earlier tuning."""
     kernel: KernelOp = field(repr=False)
+    calls: tuple[CallTime, ...] = ()
+    """At the lengths that were asked for; all else is said of as many positions as there are."""
 
     @property
     def schedule(self) -> str:
@@ -88,6 +102,7 @@ class TuneReport:
 
     def as_json(self) -> dict[str, object]:
         """The report, ready for json.dumps."""
+        lengths = {"lengths": [asdict(call) for call in self.calls]} if self.calls else {}
         return {
             "kind": self.kind,
             "shape": self.shape,
@@ -106,12 +121,16 @@ class TuneReport:
             "energy_pj": round(self.best.energy_pj, 1),
             "rejected": self.rejected,
             "recorded": self.recorded,
+            **lengths,
         }
 
     def write_trace(self, output: TextIO) -> None:
-        """Write the requests of the best schedule in the reference trace format."""
+        """Write the requests of the best schedule in the reference trace format.
+
+        Of a kernel that takes a length they are those of the first call.
+        """
         module, _ = lowered(self.kernel, self.best.schedule)
-        print_trace(module, output)
+        print_trace(module, output, length=self.calls[0].length if self.calls else None)
 
 
 @dataclass(frozen=True)
@@ -122,6 +141,7 @@ class _Request:
     top_k: int
     schedule: str | None
     records: Path | None
+    lengths: tuple[int, ...]
 
 
 def autotune(
@@ -136,6 +156,7 @@ def autotune(
     schedule: str | None = None,
     top_k: int = 16,
     records: Path | None = None,
+    lengths: Sequence[int] = (),
 ) -> Iterator[TuneReport]:
     """Find the best schedule of every kernel, or evaluate one that is given.
 
@@ -152,6 +173,8 @@ def autotune(
         schedule: one line of text, or "baseline", to be evaluated in place of a search.
         top_k: schedules that the search keeps for simulation.
         records: a file that remembers what tunings found.
+        lengths: if any are given, programs take the number of positions of attention as an
+            argument; these calls are priced and timed, too.
 
     Raises:
         Failure: what is wrong with source, device or schedule, with its place; or nothing to tune.
@@ -160,10 +183,17 @@ def autotune(
         raise failure(f"top-k is {top_k}; expected at least 1")
     sizes = None if shape is None else _sizes(str(source), shape, kv_heads)
     text = source if sizes is None else kernel_text(str(source), tuple(sizes.values()))
-    found, name = _outlined(text, device=device, inputs=inputs, narrow_to=narrow_to)
-    request = _Request(objective, top_k, schedule, records)
+    found, name = _outlined(
+        text,
+        device=device,
+        inputs=inputs,
+        narrow_to=narrow_to,
+        variable_length="true" if lengths else None,
+    )
+    request = _Request(objective, top_k, schedule, records, tuple(lengths))
     for kernel in found:
         with diagnosed(name):
+            _check_lengths(kernel, lengths)
             report = _tuned(kernel, str(source) if sizes is not None else None, sizes, request)
         yield report
 
@@ -184,10 +214,39 @@ def _sizes(kind: str, shape: Sequence[int], kv_heads: int | None) -> dict[str, i
     return dict(zip(KINDS[kind].sizes, whole, strict=True))
 
 
+def _check_lengths(kernel: KernelOp, lengths: Sequence[int]) -> None:
+    """Check that a kernel takes some lengths, if it takes any.
+
+    Raises:
+        DiagnosticError: there are not so many positions.
+    """
+    try:
+        for length in lengths if kernel.length is not None else ():
+            check_length(kernel, length)
+    except LengthError as error:
+        raise DiagnosticError(str(error), kernel) from error
+
+
+def _calls(kernel: KernelOp, schedule: AnySchedule, lengths: Sequence[int]) -> Iterator[CallTime]:
+    """Calls of a kernel, if it takes a length."""
+    if kernel.length is None or not lengths:
+        return
+    _, program = lowered(kernel, schedule)
+    for length in lengths:
+        predicted = estimate_at_length(kernel, schedule, length).cycles
+        result = simulate_program(program, device_of(kernel), length=length)
+        yield CallTime(length, round(predicted, 1), result.cycles)
+
+
 def _outlined(
-    source: str | Path | ModuleOp, *, device: str, inputs: str, narrow_to: str | None
+    source: str | Path | ModuleOp, *, device: str, **options: str | None
 ) -> tuple[tuple[KernelOp, ...], str]:
     """The kernels of a module, not scheduled yet, and the module's name for messages.
+
+    Args:
+        source: as for `autotune`.
+        device: what to outline for.
+        options: further ones of pim-compile.
 
     Raises:
         Failure: the source cannot be read, or nothing of it can be offloaded.
@@ -197,7 +256,7 @@ def _outlined(
     module = module.clone()
     with diagnosed(name):
         device_named(device)
-        for spec in compile_passes(device=device, inputs=inputs, narrow_to=narrow_to):
+        for spec in compile_passes(device=device, **options):
             make_pass(spec, "").apply(context, module)
             verify(module, name)
             if spec.name == "pim-outline":
@@ -235,6 +294,7 @@ def _tuned(
         outcome.seconds,
         outcome.recorded,
         kernel,
+        tuple(_calls(kernel, outcome.best.schedule, request.lengths)),
     )
 
 

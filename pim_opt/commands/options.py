@@ -60,6 +60,11 @@ def add_compile_options(parser: argparse.ArgumentParser) -> None:
     )
     add_objective_option(parser)
     add_import_options(parser)
+    parser.add_argument(
+        "--variable-length",
+        action="store_true",
+        help="attention takes its number of positions as an argument: one program for all lengths",
+    )
     add_record_options(parser)
     add_remark_option(parser)
     add_json_option(parser)
@@ -74,10 +79,31 @@ def add_objective_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_length_option(parser: argparse.ArgumentParser, what: str) -> None:
+    """Lengths of attention; `what` is done at each."""
+    parser.add_argument(
+        "--length",
+        dest="lengths",
+        type=_lengths,
+        action="extend",
+        default=[],
+        metavar="N,..",
+        help=f"numbers of positions that {what}, by one program (--variable-length)",
+    )
+
+
+def _lengths(text: str) -> list[int]:
+    try:
+        return [int(number) for number in text.split(",")]
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a list of numbers N,..") from error
+
+
 def compile_arguments(options: argparse.Namespace) -> dict[str, Any]:
     """What `pim_opt.compile` takes, the device left out."""
     names = ("schedule", "narrow_to", "inputs", "opt", "objective", "records")
-    return {name: getattr(options, name) for name in names}
+    variable = options.variable_length or bool(getattr(options, "lengths", ()))
+    return {name: getattr(options, name) for name in names} | {"variable_length": variable}
 
 
 def default_records() -> Path:

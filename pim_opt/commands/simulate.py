@@ -5,7 +5,12 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pim_opt.commands.options import add_compile_options, compile_arguments, show_remarks
+from pim_opt.commands.options import (
+    add_compile_options,
+    add_length_option,
+    compile_arguments,
+    show_remarks,
+)
 
 if TYPE_CHECKING:
     from pim_opt.sim.timing import Result
@@ -19,6 +24,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--device", help="name or file (default: that of the programs, else attacc)"
     )
     add_compile_options(parser)
+    add_length_option(parser, "kernels are timed for, one for each output")
     parser.add_argument(
         "--timeline", metavar="OUT.json", help="write the commands as a Chrome trace (Perfetto)"
     )
@@ -33,17 +39,21 @@ def execute(options: argparse.Namespace) -> int:
     from pim_opt.diagnostics import failure  # noqa: PLC0415
     from pim_opt.simulation import simulate  # noqa: PLC0415
 
-    if options.timeline is not None and len(options.files) != 1:
-        raise failure(f"--timeline shows one file; given are {len(options.files)}")
-    for file in options.files:
+    calls = [(file, length) for file in options.files for length in options.lengths or [None]]
+    if options.timeline is not None and len(calls) != 1:
+        what = f"{len(options.files)} files" if len(options.files) != 1 else f"{len(calls)} lengths"
+        raise failure(f"--timeline shows one file; given are {what}")
+    for file, length in calls:
         options.file = file  # the one that an error speaks of
         result = simulate(
             Path(file),
             device=options.device,
+            length=length,
             log=options.timeline is not None,
             **compile_arguments(options),
         )
-        print(json.dumps(result.as_json()) if options.json else result_text(file, result))
+        name = file if length is None else f"{file} at length {length}"
+        print(json.dumps(result.as_json()) if options.json else result_text(name, result))
         if options.timeline is not None:
             _write_timeline(result, Path(options.timeline))
     return 0

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pim_opt.commands.options import (
     add_import_options,
     add_json_option,
+    add_length_option,
     add_objective_option,
     add_record_options,
     show_remarks,
@@ -48,6 +49,7 @@ def add_kernel_options(parser: argparse.ArgumentParser) -> None:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     add_kernel_options(parser)
+    add_length_option(parser, "are timed under the schedule that is best with all")
     parser.add_argument("--trace", metavar="FILE", help="write the best schedule's requests")
     add_json_option(parser)
 
@@ -92,6 +94,7 @@ def reports(options: argparse.Namespace, **changed: Any) -> "Iterator[TuneReport
         "records",
     )
     arguments = {name: getattr(options, name) for name in names} | changed
+    arguments["lengths"] = getattr(options, "lengths", ())
     with remarks_to(lambda remark: show_remarks([from_remark(remark)])):
         yield from autotune(options.file if named else Path(options.file), **arguments)
 
@@ -112,6 +115,10 @@ def execute(options: argparse.Namespace) -> int:
         return 0
     if len(done) != 1:
         raise failure(f"--trace writes one kernel's requests; tuned were {len(done)}")
+    if len(options.lengths) > 1:
+        raise failure(
+            f"--trace writes one call's requests; given are {len(options.lengths)} lengths"
+        )
     try:
         with Path(options.trace).open("w", encoding="utf-8") as file:
             done[0].write_trace(file)
@@ -139,6 +146,11 @@ def report_text(report: "TuneReport") -> str:
     if report.baseline_cycles is not None:
         speedup = report.baseline_cycles / best.cycles
         lines.append(f"  baseline   {report.baseline_cycles:,} cycles; {speedup:.2f}x as fast")
+    lines += [
+        f"  length     {call.length:,}: {call.simulated_cycles:,} cycles, predicted"
+        f" {call.predicted_cycles:,.0f}"
+        for call in report.calls
+    ]
     lines.append(f"  search     {_search_text(report)}")
     if report.rejected:
         lines.append(

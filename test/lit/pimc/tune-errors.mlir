@@ -10,6 +10,8 @@
 // RUN: not pimc tune %s 2>&1 | filecheck %s --check-prefix=NOTHING
 // RUN: not pimc tune-db show %t.none 2>&1 | filecheck %s --check-prefix=DB
 // RUN: not pimc tune gemv --shape 1,1,64,64 --schedule baseline --no-records --trace %S 2>&1 | filecheck %s --check-prefix=TRACE
+// RUN: not pimc tune attention --shape 1,2,8,64 --length 65 --no-records 2>&1 | filecheck %s --check-prefix=LENGTH
+// RUN: not pimc tune gemv --shape 1,1,64,64 --length 5 --no-records 2>&1 | filecheck %s --check-prefix=NO-LENGTH
 
 // KIND: error: unknown kind 'gemmm'; known are attention, gemm, gemv, gqa, masked-attention, red
 // SHAPELESS: error: kernel kind 'gemv' needs a shape: --shape batch,heads,k,n
@@ -22,6 +24,8 @@
 // MISSING: error: cannot read '{{.*}}.none': No such file or directory
 // NOTHING: error: nothing to tune: no kernel of the module can be offloaded
 // DB: error: cannot read '{{.*}}.none': No such file or directory
+// LENGTH: error: length 65; kernel 'attention0' takes 1 to 64 positions
+// NO-LENGTH: error: nothing takes a length: there is no attention
 // TRACE: error: cannot write '{{.*}}': Is a directory
 func.func @wide(%x: tensor<4xf32>) -> tensor<4xf32> {
   func.return %x : tensor<4xf32>
