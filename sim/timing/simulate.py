@@ -184,7 +184,8 @@ def simulate_program(
     model = compiled_tables(device)
     if device.instructions:
         try:
-            return _instruction_stream(model, InstructionMaker(model).read(program, length), log, jit)
+            blocks = InstructionMaker(model).read(program, length)
+            return _instruction_stream(model, blocks, log, jit)
         except InstructionError as error:
             raise TimingError(str(error)) from error
     if not share:

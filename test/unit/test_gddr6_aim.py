@@ -28,7 +28,7 @@ def trace_of(kernel: KernelOp, schedule: AnySchedule) -> list[str]:
     """The lines of a kernel's program as instructions."""
     _, program = lowered(kernel, schedule)
     text = io.StringIO()
-    write_instructions([program], load_device(kernel.device.data), text)
+    write_instructions([program], load_device(kernel.device.data), text, None)
     return text.getvalue().splitlines()
 
 
