@@ -6,6 +6,7 @@ from math import prod
 from pim_opt.cost.floor import command_interval, multiplication_rounds
 from pim_opt.cost.lane_stream import gap
 from pim_opt.cost.nest import refresh_cycles
+from pim_opt.cost.rooms import inner_levels_of
 from pim_opt.cost.timings import refreshing_of
 from pim_opt.devices import Device
 from pim_opt.devices.model import ContractionMode
@@ -43,21 +44,35 @@ def contraction_bound(kernel: Contraction, device: Device, column_elements: int)
     elements = prod(kernel.shape(kernel.matrix))
     columns = -(-elements // (column_elements * device.groups * device.cores))
     bounds = [
-        mode_bound(multiplication_rounds(products, device, mode), columns, device, mode)
+        mode_bound(
+            multiplication_rounds(products, device, mode),
+            0 if opens_rows_in_turn(device, mode) else columns,
+            device,
+            mode,
+        )
         for mode in (modes.tree, modes.broadcast)
         if mode is not None
     ]
     return min(bounds, key=lambda bound: bound.cycles)
 
 
+def opens_rows_in_turn(device: Device, mode: ContractionMode) -> bool:
+    """Whether banks that take turns open their rows each for itself, while others multiply."""
+    together = {device.level(name).short for name in device.row_spans(mode.multiply)}
+    return not together.issuperset(inner_levels_of(device, mode))
+
+
 def mode_bound(rounds: int, columns: int, device: Device, mode: ContractionMode) -> Bound:
-    """The bound of a group's `rounds` of multiplications, of `columns` of the matrix in a bank."""
+    """The bound of a group's `rounds` of multiplications, of `columns` of the matrix in a bank.
+
+    Columns are none where rows open while others are in use.
+    """
     multiply = mode.multiply
     opener, closer = device.rows_by(multiply)
     interval = command_interval(device, multiply, device.group)
     switch = gap(device, multiply, closer) + gap(device, closer, opener)
     switch += gap(device, opener, multiply) - interval
-    rows = (-(-columns // device.columns) - 1) * switch
+    rows = max(-(-columns // device.columns) - 1, 0) * switch
     cycles = float(rounds * interval + rows)
     refresh = refresh_cycles(cycles, float(interval), refreshing_of(device, mode))
     return Bound(float(rounds * interval), float(rows), refresh)

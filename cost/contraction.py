@@ -5,6 +5,7 @@ constant part does not depend on the schedule: the host reads the vector and wri
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from math import prod
 
@@ -16,7 +17,7 @@ from pim_opt.cost.estimate import CycleParts, Estimate
 from pim_opt.cost.group_sizes import sizes_by_group
 from pim_opt.cost.host_accesses import HostAccesses
 from pim_opt.cost.host_work import host_work
-from pim_opt.cost.mapping import Mapping
+from pim_opt.cost.mapping import Loop, Mapping
 from pim_opt.cost.nest import (
     FirstRow,
     Ints,
@@ -30,8 +31,9 @@ from pim_opt.cost.nest import (
     valid_iterations,
 )
 from pim_opt.cost.origins import Origins
+from pim_opt.cost.rates import interval
 from pim_opt.cost.streams import Pace, Paces
-from pim_opt.cost.timings import entering, nest_timings, refreshing_of
+from pim_opt.cost.timings import NestTimings, entering, nest_timings, refreshing_of
 from pim_opt.cost.transfers import TransferLoops
 from pim_opt.cost.unit_contraction import unit_cost
 from pim_opt.devices.model import ContractionMode
@@ -173,11 +175,34 @@ def host_cycles(mapping: Mapping, origins: Origins) -> CycleParts:
     return CycleParts(host_read=accesses.read_cycles, host_write=matrix + written)
 
 
+def inner_turns(mapping: Mapping) -> tuple[Loop, ...]:
+    """The innermost loops in which the banks of a core take turns, inside of all transfers."""
+    begin = len(mapping.loops)
+    while begin > max(mapping.load_depth, mapping.move_depth) and mapping.loops[begin - 1].turns:
+        begin -= 1
+    return mapping.loops[begin:]
+
+
+def in_turns(t: NestTimings, turns: Sequence[Loop], mapping: Mapping) -> NestTimings:
+    """Timings of a nest whose steps are a multiplication in every bank of a core.
+
+    While the others have their turns, a bank closes its row and opens the next.
+    """
+    sizes = {level.short: level.count for level in mapping.device.levels}
+    digits = [(level, sizes[level]) for loop in turns[::-1] for level in loop.turns[::-1]]
+    every = interval(mapping.device, mapping.mode.multiply, digits)
+    others = (prod(loop.size for loop in turns) - 1) * every
+    return t._replace(multiply=others + every, drain=t.drain + others, enter=t.enter + others)
+
+
 def nest_of(mapping: Mapping, origins: Origins = USUAL) -> NestCycles:
     """Cycles of the loop nest by cause, refresh and the host's accesses left out."""
-    loops, sizes = loops_of(mapping), sizes_of(mapping.kernel)
-    in_matrix = in_matrix_of(mapping.kernel)
+    sizes, in_matrix = sizes_of(mapping.kernel), in_matrix_of(mapping.kernel)
     depths = (mapping.load_depth, mapping.move_depth)
+    timings, turns = nest_timings(mapping.device, mapping.mode), inner_turns(mapping)
+    loops = loops_of(mapping)[: len(mapping.loops) - len(turns)]
+    if turns:
+        timings = in_turns(timings, turns, mapping)
     counts = count(loops, sizes, in_matrix, *depths, mapping.device.columns)
     moves = moves_of(mapping)
     return nest_cycles(
@@ -188,7 +213,7 @@ def nest_of(mapping: Mapping, origins: Origins = USUAL) -> NestCycles:
         mapping.schedule.double_buffer,
         traffic_of(loads_of(mapping), moves, resets_of(moves, mapping.mode)),
         _first_row(mapping, accesses_of(mapping, origins)),
-        nest_timings(mapping.device, mapping.mode),
+        timings,
     )
 
 

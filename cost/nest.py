@@ -254,7 +254,7 @@ def stall(pause: float, commands: float, free: bool, row: bool, t: NestTimings) 
         begin = max(begin, pause - 1)
     elif commands > t.window:
         begin = max(begin, pause * (commands - t.window) / commands)
-    return max(pause, begin + t.reopen) - t.multiply
+    return max(pause, begin + t.reopen, t.multiply) - t.multiply
 
 
 class Stalls(NamedTuple):

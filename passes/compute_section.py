@@ -11,7 +11,14 @@ from pim_opt.cost.mapping import Loop
 from pim_opt.cost.mapping import Mapping as KernelMapping
 from pim_opt.dialects.placement import LOCAL, TIME, Piece, Placement
 from pim_opt.passes.column_transfers import Transfer
-from pim_opt.passes.program_builder import ZERO, ProgramBuilder, constant, digit, total
+from pim_opt.passes.program_builder import (
+    ZERO,
+    ProgramBuilder,
+    constant,
+    digit,
+    level_coordinates,
+    total,
+)
 
 _NO_SIZES: Mapping[int, AffineExpr] = {}
 
@@ -101,6 +108,20 @@ def local_address(
             if piece.target == LOCAL and number < len(counters)
         ]
     )
+
+
+def turn_coordinates(
+    mapping: KernelMapping, counters: Sequence[AffineExpr]
+) -> dict[str, AffineExpr]:
+    """Coordinates of the bank whose turn it is along the levels inside of a core."""
+    sizes = {level.short: level.count for level in mapping.device.levels}
+    reached: dict[tuple[str, ...], list[AffineExpr]] = {}
+    for number, piece in sorted(mapping.turn_pieces.items()):
+        reached.setdefault(piece.target, []).append(counters[number] * piece.stride)
+    coordinates: dict[str, AffineExpr] = {}
+    for target, terms in reached.items():
+        coordinates |= level_coordinates(target, total(terms), sizes)
+    return coordinates
 
 
 @dataclass(frozen=True)
@@ -259,7 +280,8 @@ class ComputeSection:
         lanes = mapping.column_elements
         column = local_address(mapping.matrix_loops, counters, lanes)
         columns = mapping.device.columns
-        core = [ZERO] * len(mapping.device.core_levels)
+        turn = turn_coordinates(mapping, counters)
+        core = [turn.get(level.short, ZERO) for level in mapping.device.core_levels]
         if mapping.reduces_lanes:
             slot = local_address(mapping.vector_loops, counters, lanes)
             operands = [half + slot, local_address(mapping.result_loops, counters, 1)]

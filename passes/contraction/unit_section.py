@@ -9,9 +9,14 @@ from xdsl.ir.affine import AffineExpr
 
 from pim_opt.cost.mapping import Mapping
 from pim_opt.cost.unit_nest import last_in_row_depth, unit_loops
-from pim_opt.passes.compute_section import bounds_of, flat_index, local_address
+from pim_opt.passes.compute_section import (
+    bounds_of,
+    flat_index,
+    local_address,
+    turn_coordinates,
+)
 from pim_opt.passes.elementwise.section import operand_registers
-from pim_opt.passes.program_builder import ZERO, ProgramBuilder, level_coordinates, total
+from pim_opt.passes.program_builder import ZERO, ProgramBuilder, level_coordinates
 
 
 @dataclass(frozen=True)
@@ -90,7 +95,7 @@ class UnitSection:
             mapping.operand_register: local_address(mapping.vector_loops, counters, unit),
             mapping.accumulator: local_address(mapping.result_loops, counters, lanes),
         }
-        turn = self._turn(counters)
+        turn = turn_coordinates(mapping, counters)
         self._issue(builder, mapping.mode.multiply, column, self.matrix_row, operands, turn)
 
     def _store(
@@ -133,17 +138,6 @@ class UnitSection:
             place = [column // device.columns + row, column % device.columns]
             operands = [entries[name] for name in operand_registers(device, command)]
             builder.issue(command, [*core, *place], operands)
-
-    def _turn(self, counters: Sequence[AffineExpr]) -> dict[str, AffineExpr]:
-        """Coordinates of the bank whose turn it is along the levels inside of a unit."""
-        sizes = {level.short: level.count for level in self.mapping.device.levels}
-        reached: dict[tuple[str, ...], list[AffineExpr]] = {}
-        for number, piece in sorted(self.mapping.turn_pieces.items()):
-            reached.setdefault(piece.target, []).append(counters[number] * piece.stride)
-        coordinates: dict[str, AffineExpr] = {}
-        for target, terms in reached.items():
-            coordinates |= level_coordinates(target, total(terms), sizes)
-        return coordinates
 
     # Barriers
 
