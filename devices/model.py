@@ -444,10 +444,13 @@ class Device(_Struct, frozen=True):
         Raises:
             KeyError: the device has no such level.
         """
-        for level in self.levels:
-            if name in (level.name, level.short):
-                return level
-        raise KeyError(name)
+        return self._levels_by_name[name]
+
+    @cached_property
+    def _levels_by_name(self) -> dict[str, Level]:
+        """Levels by both of their names."""
+        short = {level.short: level for level in self.levels}
+        return short | {level.name: level for level in self.levels}
 
     def members(self, levels: tuple[str, ...]) -> int:
         """Members of `levels` taken together, within one member of the levels around them."""
