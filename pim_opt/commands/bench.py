@@ -5,7 +5,7 @@ import importlib
 from typing import Any
 
 BENCHES = {
-    "llm": "decoding of language models by the published rules",
+    "llm": "decoding of language models by the published rules or honest ones",
     "paper": "kernels of the published evaluation against GPU baselines",
 }
 """Benches and their help; each is a module of `pim_opt.commands`, imported when it is used."""

@@ -1,13 +1,18 @@
-"""`pimc bench llm`: decoding of language models with PIM, by the published rules."""
+"""`pimc bench llm`: decoding of language models with PIM, by the published rules or honest ones."""
 
 import argparse
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pim_opt.commands.validate_cost import INTERRUPTED, add_sweep_arguments, sweep_options
 
-RULES = ("paper",)
+if TYPE_CHECKING:
+    from pim_opt.evaluation.llm_rules import Rules
+
+RULES = ("honest", "paper")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -15,8 +20,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--rules",
         choices=RULES,
-        default="paper",
-        help="what is charged and what hides; paper: as published (default)",
+        default="honest",
+        help="paper: as published; honest: with every correction (default)",
+    )
+    parser.add_argument(
+        "--without",
+        action="append",
+        default=[],
+        metavar="CORRECTION",
+        help="leave one correction out; may be repeated",
     )
     parser.add_argument(
         "--device", default="attacc-ref", help="the stacks, name or file (default: attacc-ref)"
@@ -41,7 +53,8 @@ def execute(options: argparse.Namespace) -> int:
 
     try:
         load_device(options.device)
-        bench = run_llm(load_host(options.host), options.device, sweep_options(options))
+        host, rules = load_host(options.host), _rules(options)
+        bench = run_llm(host, options.device, sweep_options(options), rules=rules)
         if options.json is not None:
             text = json.dumps(as_json(bench), indent=1)
             options.json.write_text(f"{text}\n", encoding="utf-8")
@@ -57,3 +70,21 @@ def execute(options: argparse.Namespace) -> int:
     if not bench.complete:
         return INTERRUPTED
     return 1 if bench.failed else 0
+
+
+def _rules(options: argparse.Namespace) -> "Rules":
+    """The rules that the command line names.
+
+    Raises:
+        ValueError: a correction that there is none of.
+    """
+    from pim_opt.evaluation.llm_rules import CORRECTIONS, HONEST, PAPER  # noqa: PLC0415
+
+    for name in options.without:
+        if name not in CORRECTIONS:
+            raise ValueError(f"unknown correction '{name}'; known are {', '.join(CORRECTIONS)}")
+    if options.rules == "paper":
+        if options.without:
+            raise ValueError("--without leaves out a correction; the published rules have none")
+        return PAPER
+    return replace(HONEST, **dict.fromkeys(options.without, False))

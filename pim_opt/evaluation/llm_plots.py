@@ -15,6 +15,10 @@ PARTS = {
     "norm": ("norm", "#9aa5b1"),
     "activation": ("activation", "#c9cdd2"),
     "link": ("link", "#8c4a6b"),
+    "head": ("head", "#3f7a5c"),
+    "launch": ("launches", "#5c6670"),
+    "kv_append": ("KV append", "#c7546c"),
+    "partial_sums": ("partial sums", "#e8c547"),
 }
 """Parts of a layer, their names and colours."""
 
@@ -50,7 +54,7 @@ def draw(bench: LlmBench, folder: Path) -> None:
         )
         axes.set_xticks(range(len(bars)), list(bars), rotation=60, ha="right", fontsize=8)
         axes.tick_params(axis="y", labelsize=8)
-        axes.margins(y=0.1)
+        axes.set_ylim(0, 1.1 * max(bottoms))
     for row in panels:
         row[0].set_ylabel("ms a token")
     _legend(figure, panels)
@@ -60,6 +64,6 @@ def draw(bench: LlmBench, folder: Path) -> None:
 def _legend(figure: Any, panels: Any) -> None:
     handles, labels = panels[0][0].get_legend_handles_labels()
     figure.legend(
-        handles, labels, loc="lower center", ncols=len(PARTS), fontsize=9, frameon=False,
-        bbox_to_anchor=(0.5, -0.04),
+        handles, labels, loc="lower center", ncols=6, fontsize=9, frameon=False,
+        bbox_to_anchor=(0.5, -0.06),
     )  # fmt: skip

@@ -11,6 +11,8 @@
 // RUN: not pimc bench llm --rules fair 2>&1 | filecheck %s --check-prefix=RULES
 // RUN: not pimc bench llm --device atacc 2>&1 | filecheck %s --check-prefix=STACK
 // RUN: not pimc bench llm --host %s.yaml 2>&1 | filecheck %s --check-prefix=GPU
+// RUN: not pimc bench llm --without launch 2>&1 | filecheck %s --check-prefix=WITHOUT
+// RUN: not pimc bench llm --rules paper --without head 2>&1 | filecheck %s --check-prefix=PAPER
 
 // NONE: error: the following arguments are required: BENCH
 // UNKNOWN: error: argument BENCH: invalid choice: 'papers'
@@ -25,3 +27,5 @@
 // RULES: error: argument --rules: invalid choice: 'fair'
 // STACK: error: unknown device 'atacc'; did you mean 'attacc'?
 // GPU: error: no host file '{{.*}}bench-errors.mlir.yaml'
+// WITHOUT: error: unknown correction 'launch'; known are split_attention, head,
+// PAPER: error: --without leaves out a correction; the published rules have none

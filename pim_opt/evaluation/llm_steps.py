@@ -11,6 +11,7 @@ from pim_opt.devices import Host
 from pim_opt.evaluation.llm_gpu import LayerTimes
 from pim_opt.evaluation.llm_models import HEAD_SIZE, Model
 from pim_opt.evaluation.llm_published import FEED_FORWARD_BYTES, SOFTMAX_FLOPS, STACKS
+from pim_opt.evaluation.llm_rules import PAPER, Rules, append_seconds, partial_sum_seconds
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,8 @@ class PimTimes:
     qkv: float | None = None
     """None if the GPU computes it."""
     projection: float | None = None
+    feed_forward_rate: float = FEED_FORWARD_BYTES
+    """Bytes a second at which a stack reads feed-forward weights for one request."""
 
 
 def heads_of_stack(model: Model, batch: int) -> int:
@@ -35,7 +38,15 @@ def link_seconds(host: Host, model: Model, batch: int) -> float:
 
 
 def pim_step(
-    host: Host, model: Model, batch: int, length: int, gpu: LayerTimes, pim: PimTimes, *, full: bool
+    host: Host,
+    model: Model,
+    batch: int,
+    length: int,
+    gpu: LayerTimes,
+    pim: PimTimes,
+    *,
+    full: bool,
+    rules: Rules = PAPER,
 ) -> LayerTimes:
     """A layer with attention on PIM.
 
@@ -47,7 +58,9 @@ def pim_step(
         gpu: the layer on the GPU alone.
         pim: kernels on PIM.
         full: whether to hide layers behind each other and to share the feed-forward layers.
+        rules: what is corrected.
     """
+    pim = _dispatched(gpu, pim) if rules.dispatch else pim
     step = replace(
         gpu,
         attention=pim.attention,
@@ -56,10 +69,48 @@ def pim_step(
         projection=gpu.projection if pim.projection is None else pim.projection,
         link=link_seconds(host, model, batch),
     )
-    if not full:
-        return _with_link_hidden(step, model)
-    gained = STACKS * FEED_FORWARD_BYTES / (host.gb_s * 1e9) / batch
-    return replace(_pipelined(step, model), feed_forward=gpu.feed_forward / (1 + gained))
+    if full:
+        gained = gained_share(host, pim.feed_forward_rate, batch)
+        step = replace(step, feed_forward=gpu.feed_forward / (1 + gained))
+    alone = rules.no_overlap and (pim.qkv is not None or pim.projection is not None)
+    hidden = _pipelined(step, model) if full and not alone else _with_link_hidden(step, model)
+    return _with_charges(host, model, batch, length, hidden, pim, rules)
+
+
+def gained_share(host: Host, rate: float, batch: int) -> float:
+    """Speed of all stacks over that of the GPU's memory."""
+    return STACKS * rate / (host.gb_s * 1e9) / batch
+
+
+def _dispatched(gpu: LayerTimes, pim: PimTimes) -> PimTimes:
+    """Layers of weights that are not faster on PIM stay on the GPU."""
+    return replace(
+        pim,
+        qkv=pim.qkv if pim.qkv is not None and pim.qkv < gpu.qkv else None,
+        projection=pim.projection
+        if pim.projection is not None and pim.projection < gpu.projection
+        else None,
+    )
+
+
+def _with_charges(
+    host: Host,
+    model: Model,
+    batch: int,
+    length: int,
+    step: LayerTimes,
+    pim: PimTimes,
+    rules: Rules,
+) -> LayerTimes:
+    """What the published rules do not charge at all."""
+    if rules.link_latency:
+        step = replace(step, link=step.link + 2 * host.link.latency_us * 1e-6)
+    if rules.kv_append:
+        heads = heads_of_stack(model, batch)
+        step = replace(step, kv_append=append_seconds(heads, length))
+    if rules.partial_sums and pim.projection is not None:
+        step = replace(step, partial_sums=partial_sum_seconds(host, model, batch))
+    return step
 
 
 def _with_link_hidden(step: LayerTimes, model: Model) -> LayerTimes:
