@@ -8,6 +8,7 @@ from pim_opt.devices.lane_checks import lane_kernel_problems
 from pim_opt.devices.meaning import Meaning, MeaningError, Ref, parse_meaning
 from pim_opt.devices.model import ELEMENT_BYTES, Command, ContractionMode, Device, Level
 from pim_opt.devices.problem import Problem, known_command, unknown
+from pim_opt.devices.weight_checks import weight_problems
 
 
 def problems(device: Device) -> Iterator[Problem]:
@@ -170,6 +171,7 @@ def _kernels(device: Device) -> Iterator[Problem]:
         yield from known_command(device, name, f"{path}.host.{field}")
     yield from lane_kernel_problems(device)
     yield from _streams(device)
+    yield from weight_problems(device)
     contraction = device.kernels.contraction
     if contraction is None:
         return

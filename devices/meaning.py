@@ -5,6 +5,8 @@
 Statements, separated by `;`, assign or add to a target: `column` (the addressed DRAM column),
 `data` (what the host sends or receives) or a register: a whole file (`acc`), an entry
 (`operand[s]`) or a lane of an entry (`operand[s][e]`), indexed by the command's index operands.
+Where a column of narrow weights has more lanes than an entry, an entry that it is multiplied by
+stands for as many consecutive ones, itself the last, as have a lane for each.
 Expressions have numbers, + - *, and the functions
 
     lanes_sum(e)    the sum of all lanes

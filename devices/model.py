@@ -8,8 +8,11 @@ import msgspec
 
 from pim_opt.devices.meaning import Meaning, parse_meaning
 
-ELEMENT_BYTES = {"f16": 2, "bf16": 2, "int8": 1}
-"""Element types that a device file may name, and their sizes."""
+ELEMENT_BYTES = {"f16": 2, "bf16": 2}
+"""Element types that units compute on, and their sizes."""
+
+WEIGHT_BYTES = {"i8": 1}
+"""Narrower types that a matrix may have beside these."""
 
 
 class _Struct(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):
@@ -115,6 +118,10 @@ class ContractionMode(_Struct, frozen=True):
     """Level summed over on the way ("" for none) to the command that moves results out."""
     reset: str | None = None
     """The command that clears an accumulator; None where moves clear what they read."""
+    weights: dict[str, float] = {}
+    """Further element types that the matrix may have: what a 1 of each counts as, a power of two.
+    "i8: 0.0078125" takes bytes as fractions of 128, whose sums are no larger than those of other
+    weights below 1."""
 
 
 class ContractionKernels(_Struct, frozen=True):
@@ -458,7 +465,18 @@ class Device(_Struct, frozen=True):
 
     def column_elements(self, element: str) -> int:
         """Elements of type `element` in one column."""
-        return self.column_bytes // ELEMENT_BYTES[element]
+        return self.column_bytes // (ELEMENT_BYTES | WEIGHT_BYTES)[element]
+
+    @property
+    def vector_lanes(self) -> int:
+        """Elements in one column of what units compute on: vectors and results."""
+        return self.column_elements(self.elements[0])
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """Narrower element types that matrices may have, and what a 1 of each counts as."""
+        modes = self.kernels.contraction
+        return {} if modes is None or modes.tree is None else modes.tree.weights
 
     def command_bus(self, command: str) -> str:
         """The bus that `command` takes, "row", "column" or "none": at most one each a cycle.
