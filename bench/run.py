@@ -68,11 +68,12 @@ def simulate(program: ProgramOp, x: NDArray[np.float16], w: NDArray[np.float16])
 def expand_program(program: ProgramOp) -> Measurement:
     """The GEMV's program expanded into commands with their addresses."""
     device = load_device(DEVICE)
-    lanes = device.column_elements("f16")
     levels = len(device.core_levels) + 2
 
     def commands() -> int:
-        return sum(len(item) for item in expand(program, lanes) if isinstance(item, Run))
+        return sum(
+            len(item) for item in expand(program, device.column_elements) if isinstance(item, Run)
+        )
 
     count = commands()
     return Measurement(

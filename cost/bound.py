@@ -6,7 +6,7 @@ from math import prod
 from pim_opt.cost.floor import command_interval, multiplication_rounds
 from pim_opt.cost.lane_stream import gap
 from pim_opt.cost.nest import refresh_cycles
-from pim_opt.cost.rooms import inner_levels_of
+from pim_opt.cost.rooms import inner_levels_of, lane_modes
 from pim_opt.cost.timings import refreshing_of
 from pim_opt.devices import Device
 from pim_opt.devices.model import ContractionMode
@@ -35,11 +35,9 @@ def contraction_bound(kernel: Contraction, device: Device, column_elements: int)
     Args:
         kernel: what to compute.
         device: where.
-        column_elements: elements in one DRAM column.
+        column_elements: elements of the matrix in one DRAM column.
     """
-    modes = device.kernels.contraction
-    if modes is None:
-        return None
+    modes = lane_modes(device, column_elements)
     products = -(-prod(dim.size for dim in kernel.dims) // column_elements)
     elements = prod(kernel.shape(kernel.matrix))
     columns = -(-elements // (column_elements * device.groups * device.cores))
@@ -50,10 +48,9 @@ def contraction_bound(kernel: Contraction, device: Device, column_elements: int)
             device,
             mode,
         )
-        for mode in (modes.tree, modes.broadcast)
-        if mode is not None
+        for mode in modes.values()
     ]
-    return min(bounds, key=lambda bound: bound.cycles)
+    return min(bounds, key=lambda bound: bound.cycles, default=None)
 
 
 def opens_rows_in_turn(device: Device, mode: ContractionMode) -> bool:

@@ -49,7 +49,7 @@ ROW_IS_OPEN = FirstRow(0.0, 0.0)
 def loads_of(mapping: Mapping) -> TransferLoops:
     """The commands that load the vector once."""
     command = mapping.mode.load[mapping.schedule.travel]
-    return TransferLoops(mapping.device, command, mapping.vector_placement, mapping.column_elements)
+    return TransferLoops(mapping.device, command, mapping.vector_placement, mapping.vector_lanes)
 
 
 def moves_of(mapping: Mapping) -> TransferLoops:
@@ -60,7 +60,7 @@ def moves_of(mapping: Mapping) -> TransferLoops:
         mapping.device,
         mapping.mode.move[name],
         mapping.moved_placement,
-        mapping.column_elements,
+        mapping.vector_lanes,
     )
 
 
@@ -69,8 +69,20 @@ def resets_of(moves: TransferLoops, mode: ContractionMode) -> TransferLoops | No
     return None if mode.reset is None else replace(moves, command=mode.reset)
 
 
-def traffic_of(loads: TransferLoops, moves: TransferLoops, resets: TransferLoops | None) -> Traffic:
-    """Commands of one load and one move, and their pace."""
+def traffic_of(
+    loads: TransferLoops,
+    moves: TransferLoops,
+    resets: TransferLoops | None,
+    columns_per_step: int = 1,
+) -> Traffic:
+    """Commands of one load and one move, and their pace.
+
+    Args:
+        loads: the commands of one load.
+        moves: those of one move.
+        resets: those that clear what it has taken, if there are any.
+        columns_per_step: columns of the vector that a multiplication takes.
+    """
     paces = Paces(loads.device)
     return Traffic(
         paces.pace(loads),
@@ -78,6 +90,7 @@ def traffic_of(loads: TransferLoops, moves: TransferLoops, resets: TransferLoops
         move_pace(moves, resets, paces),
         float(moves.columns),
         turns_of(loads, moves, resets, paces),
+        columns_per_step,
     )
 
 
@@ -211,7 +224,9 @@ def nest_of(mapping: Mapping, origins: Origins = USUAL) -> NestCycles:
         counts,
         *depths,
         mapping.schedule.double_buffer,
-        traffic_of(loads_of(mapping), moves, resets_of(moves, mapping.mode)),
+        traffic_of(
+            loads_of(mapping), moves, resets_of(moves, mapping.mode), mapping.columns_per_step
+        ),
         _first_row(mapping, accesses_of(mapping, origins)),
         timings,
     )
@@ -257,7 +272,7 @@ def estimate(mapping: Mapping, origins: Origins = USUAL) -> Estimate:
         activations,
         moved,
         prod(mapping.kernel.shape(mapping.kernel.result)) * (mapping.host_partials - 1),
-        energy_pj(device, commands, activations),
+        energy_pj(device, commands, activations, mapping.column_elements),
     )
 
 

@@ -17,16 +17,23 @@ WAYS: dict[CommandKind, tuple[str, ...]] = {
 """The parts of the way that a column of data takes, by kind of command."""
 
 
-def energy_pj(device: Device, commands: Mapping[str, int], activations: Mapping[str, int]) -> float:
+def energy_pj(
+    device: Device,
+    commands: Mapping[str, int],
+    activations: Mapping[str, int],
+    lanes: int | None = None,
+) -> float:
     """Energy of commands, in picojoules; parts that the device file does not price cost nothing.
 
     Args:
         device: with its energies per bit, of an activated row's bits and of a column's.
         commands: numbers issued, by name.
         activations: numbers issued of commands that open rows, by name.
+        lanes: elements of a column that commands compute on, if not those of the device's type.
     """
     per_bit = device.energy_pj_per_bit
     column_bits = 8 * device.column_bytes
+    operations = 2 * (device.vector_lanes if lanes is None else lanes)
     total = 0.0
     for name, number in commands.items():
         command = device.commands[name]
@@ -36,8 +43,7 @@ def energy_pj(device: Device, commands: Mapping[str, int], activations: Mapping[
         banks = device.members(command.spans) if inside else 1
         total += number * banks * column_bits * way
         if command.kind == "compute":
-            lanes = device.column_elements(device.elements[0])
-            total += number * banks * 2 * lanes * device.energy_pj_per_operation
+            total += number * banks * operations * device.energy_pj_per_operation
     row_bits = column_bits * device.columns
     for name, number in activations.items():
         banks = device.members(device.commands[name].spans)

@@ -2,6 +2,7 @@
 
 from math import prod
 
+from pim_opt.cost.rooms import lane_modes
 from pim_opt.devices import Device
 from pim_opt.devices.model import ContractionMode
 from pim_opt.dialects.iteration import Contraction
@@ -44,15 +45,12 @@ def contraction_floor_cycles(kernel: Contraction, device: Device, column_element
     multiplications; rows, operands, results and refresh come on top.
 
     Args:
-        column_elements: elements in one DRAM column.
+        column_elements: elements of the matrix in one DRAM column.
     """
-    modes = device.kernels.contraction
-    if modes is None:
-        return 0
     products = -(-prod(dim.size for dim in kernel.dims) // column_elements)
-    return min(
+    rounds = (
         multiplication_rounds(products, device, mode)
         * command_interval(device, mode.multiply, device.group)
-        for mode in (modes.tree, modes.broadcast)
-        if mode is not None
+        for mode in lane_modes(device, column_elements).values()
     )
+    return min(rounds, default=0)

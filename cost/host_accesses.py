@@ -59,7 +59,7 @@ class HostAccesses:
     kernel: Outside
     device: Device
     lanes: int
-    """Elements in one DRAM column."""
+    """Elements of the matrix in one DRAM column."""
     origins: Origins
     in_place: bool = False
     """Whether the matrix, if it starts in DRAM, lies there as the cores need it."""
@@ -73,8 +73,8 @@ class HostAccesses:
     )
     """What `matrix_writes` gives, by the loops over hardware: many placements have the same."""
 
-    def _columns(self, access: Access) -> int:
-        return -(-prod(self.kernel.shape(access)) // self.lanes)
+    def _columns(self, access: Access, lanes: int) -> int:
+        return -(-prod(self.kernel.shape(access)) // lanes)
 
     @property
     def reads_matrix(self) -> bool:
@@ -93,12 +93,18 @@ class HostAccesses:
         vector = (self.kernel.vector,) if from_dram else ()
         matrices = (self.kernel.matrix, *self.more) if self.reads_matrix else ()
         streamed = self.streamed if from_dram else ()
-        return tuple(map(self._columns, (*vector, *matrices, *streamed)))
+        lanes = self.device.vector_lanes
+        return (
+            *(self._columns(access, lanes) for access in vector),
+            *(self._columns(access, self.lanes) for access in matrices),
+            *(self._columns(access, lanes) for access in streamed),
+        )
 
     @property
     def written_columns(self) -> int:
         """Columns of the result, over all groups; 0 if it stays with the host."""
-        return self._columns(self.kernel.result) if self.origins.result == "dram" else 0
+        ends_in_dram = self.origins.result == "dram"
+        return self._columns(self.kernel.result, self.device.vector_lanes) if ends_in_dram else 0
 
     @cached_property
     def _read_phases(self) -> tuple[HostPhase, ...]:

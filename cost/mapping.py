@@ -10,7 +10,13 @@ from functools import cached_property
 from math import prod
 
 from pim_opt.cost.host_layout import host_layout, level_sizes
-from pim_opt.cost.rooms import inner_levels_of, passes_rows, result_room, vector_room
+from pim_opt.cost.rooms import (
+    inner_levels_of,
+    lane_modes,
+    passes_rows,
+    result_room,
+    vector_room,
+)
 from pim_opt.devices import Device
 from pim_opt.devices.model import ContractionMode
 from pim_opt.dialects.flat_placement import same_places
@@ -49,7 +55,7 @@ class Mapping:
     schedule: Schedule
     device: Device
     column_elements: int
-    """Elements of the kernel's type in one DRAM column: the lanes."""
+    """Elements of the matrix in one DRAM column: the lanes."""
     given_mode: ContractionMode | None = None
     """The commands, where they are not those of contractions by themselves."""
 
@@ -85,16 +91,24 @@ class Mapping:
         """The device's commands for this use of the lanes."""
         if self.given_mode is not None:
             return self.given_mode
-        modes = self.device.kernels.contraction
-        mode = None
-        if modes is not None:
-            mode = modes.tree if self.reduces_lanes else modes.broadcast
+        use = Role.REDUCTION if self.reduces_lanes else Role.OUTPUT
+        mode = lane_modes(self.device, self.column_elements).get(use)
         if mode is None:
             role = self.kernel.dims[self.lane_dim].role
             raise ScheduleError(
                 f'device "{self.device.name}" has no units whose lanes run along a {role} dimension'
             )
         return mode
+
+    @property
+    def vector_lanes(self) -> int:
+        """Elements of the vector, or of the result, in one DRAM column or entry of a register."""
+        return self.device.vector_lanes
+
+    @property
+    def columns_per_step(self) -> int:
+        """Columns of the vector that a multiplication takes elements of."""
+        return self.column_elements // self.vector_lanes if self.reduces_lanes else 1
 
     @property
     def sums_lanes(self) -> bool:
@@ -269,7 +283,8 @@ class Mapping:
     def loaded_columns(self) -> int:
         """Columns of the vector that one load brings to a core."""
         points = self._iterations(self.kernel.vector.dims, self.load_depth)
-        return points if self.reduces_lanes else -(-points // self.column_elements)
+        lanes = self.column_elements if self.reduces_lanes else 1
+        return -(-points * lanes // self.vector_lanes)
 
     @property
     def moved_results(self) -> int:
@@ -280,7 +295,7 @@ class Mapping:
     @property
     def moved_columns(self) -> int:
         """Columns of results that one move takes from a core."""
-        return -(-self.moved_results // self.column_elements)
+        return -(-self.moved_results // self.vector_lanes)
 
     @property
     def operand_register(self) -> str:
@@ -376,7 +391,7 @@ class Mapping:
         pieces = self._loop_pieces(dims, depth, unit)
         inside = {number: piece for number, piece in pieces.items() if piece.target == LOCAL}
         unit *= prod(piece.size for piece in inside.values())
-        unit = -(-unit // self.column_elements) * self.column_elements
+        unit = -(-unit // self.vector_lanes) * self.vector_lanes
         for number, loop in reversed(tuple(enumerate(self.loops[:depth]))):
             if loop.dim in wanted:
                 inside[number] = Piece(LOCAL, loop.size, unit)
@@ -411,8 +426,8 @@ class Mapping:
         return Placement(BANK, (partial, *axes), row=row)
 
     def rows_of(self, placement: Placement) -> int:
-        """DRAM rows per bank that a placement takes."""
-        return -(-placement.extent(LOCAL) // (self.column_elements * self.device.columns))
+        """DRAM rows per bank that a placement of the vector or of results takes."""
+        return -(-placement.extent(LOCAL) // (self.vector_lanes * self.device.columns))
 
     @property
     def partial_digits(self) -> tuple[Digit, ...]:

@@ -40,6 +40,8 @@ class Traffic(NamedTuple):
     move: Pace
     move_columns: float
     turns: Turns
+    columns_per_step: int
+    """Columns of the vector that a multiplication takes."""
 
 
 @compiled
@@ -320,12 +322,13 @@ def _overlap(per_chunk: int, in_bounds: float, traffic: Traffic, t: NestTimings)
     if busy == per_chunk:
         last_tail = (loads - 1 - (busy - 1) * share) * every + 2
         last_gap = max(t.multiply, last_tail)
-    # The first column is used by the first multiplication of the next chunk, the last by a later.
-    first = np.floor((traffic.load.places - 1) / share)
+    # The first columns are used by the first multiplication of the next chunk, the last by a later.
+    early = traffic.load.places * traffic.columns_per_step - 1
+    first = np.floor(early / share)
     in_last = loads - 1 - (busy - 1) * share
     needed = max(
-        first * step + 1 + (traffic.load.places - 1 - first * share) * every + t.use,
-        (busy - 1) * step + 1 + in_last * every + t.use - (traffic.load_columns - 1) * t.multiply,
+        first * step + 1 + (early - first * share) * every + t.use,
+        (busy - 1) * step + 1 + in_last * every + t.use - _later_steps(traffic) * t.multiply,
     )
     last_gap = max(last_gap, needed - before)
     longer = before + last_gap - (per_chunk - 1) * plain - t.multiply
@@ -341,16 +344,23 @@ def _rest(number: float, pause: float, counts: NestCounts, total: float, t: Nest
 
 
 @compiled
+def _later_steps(traffic: Traffic) -> float:
+    """Multiplications of a chunk between the first and the one that takes its last column."""
+    return np.ceil(traffic.load_columns / traffic.columns_per_step) - 1
+
+
+@compiled
 def load_pause(traffic: Traffic, t: NestTimings) -> float:
     """Cycles from the first command of a load to the multiplication after it.
 
-    That one needs the first column, later ones those behind it.
+    That one needs the first columns, later ones those behind them.
     """
     whole = passes_cycles(traffic.load, traffic.load_columns)
     if not t.ordered:
         return whole + 1
-    last = whole + t.use - (traffic.load_columns - 1) * t.multiply
-    return max(whole + t.leave, traffic.load.first + t.use, last)
+    last = whole + t.use - _later_steps(traffic) * t.multiply
+    first = passes_cycles(traffic.load, float(traffic.columns_per_step))
+    return max(whole + t.leave, first + t.use, last)
 
 
 @compiled

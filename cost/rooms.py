@@ -2,6 +2,31 @@
 
 from pim_opt.devices import Device
 from pim_opt.devices.model import ContractionMode
+from pim_opt.dialects.iteration import Role
+
+
+def lane_modes(device: Device, lanes: int) -> dict[Role, ContractionMode]:
+    """The commands of a contraction, by the role of the dimension that runs along the lanes.
+
+    Args:
+        device: that has them.
+        lanes: elements of the matrix in one DRAM column: more than of what units compute on where
+            its elements are narrow weights, which not every mode takes.
+    """
+    modes = device.kernels.contraction
+    if modes is None:
+        return {}
+    known = {Role.REDUCTION: modes.tree, Role.OUTPUT: modes.broadcast}
+    return {
+        role: mode
+        for role, mode in known.items()
+        if mode is not None and _takes(device, mode, lanes)
+    }
+
+
+def _takes(device: Device, mode: ContractionMode, lanes: int) -> bool:
+    weights = (device.column_elements(element) for element in mode.weights)
+    return lanes in (device.vector_lanes, *weights)
 
 
 def passes_rows(device: Device, mode: ContractionMode) -> bool:
@@ -36,7 +61,7 @@ def vector_room(
     Args:
         device: whose registers hold it.
         mode: the commands in use.
-        lanes: elements in one DRAM column.
+        lanes: elements of the matrix in one DRAM column.
         reduces_lanes: whether an iteration takes a column of the vector; else it takes an element.
         double_buffer: whether a load has but one of the buffer's parts.
     """

@@ -1,5 +1,7 @@
 """DRAM rows handed out to the tensors of kernels."""
 
+from math import prod
+
 from xdsl.ir import SSAValue
 
 from pim_opt.cost.host_layout import host_layout
@@ -7,7 +9,7 @@ from pim_opt.devices import Device
 from pim_opt.dialects.diagnostics import DiagnosticError
 from pim_opt.dialects.pim import KernelOp
 from pim_opt.dialects.placement import LOCAL, Placement
-from pim_opt.passes.kernel_access import shape_of
+from pim_opt.passes.kernel_access import lanes_in, shape_of
 
 
 class BankRows:
@@ -26,11 +28,9 @@ class BankRows:
             )
         return start
 
-    def interleave(self, value: SSAValue, lanes: int) -> Placement:
+    def interleave(self, value: SSAValue) -> Placement:
         """Rows for a tensor in host layout."""
-        elements = 1
-        for size in shape_of(value):
-            elements *= size
+        elements, lanes = prod(shape_of(value)), lanes_in(self._device, value)
         placement = host_layout(self._device, elements, lanes, self._next)
         self.take(-(-placement.extent(LOCAL) // (self._device.columns * lanes)))
         return placement

@@ -213,7 +213,7 @@ class ComputeSection:
             mapping.mode.load[mapping.schedule.travel],
             mapping.vector_placement,
             mapping.kernel.shape(mapping.kernel.vector),
-            mapping.column_elements,
+            mapping.vector_lanes,
             moments(mapping.vector_loops, counters),
             half,
         )
@@ -268,7 +268,7 @@ class ComputeSection:
             mapping.mode.move["" if level is None else mapping.device.level(level).name],
             placement,
             self.result_shape,
-            mapping.column_elements,
+            mapping.vector_lanes,
             moments(mapping.result_loops, counters) | moments(mapping.round_loops, counters),
         )
 
@@ -277,13 +277,15 @@ class ComputeSection:
     ) -> None:
         """One multiplication, with operands from the half that starts at slot `half`."""
         mapping = self.mapping
-        lanes = mapping.column_elements
-        column = local_address(mapping.matrix_loops, counters, lanes)
+        lanes = mapping.vector_lanes
+        column = local_address(mapping.matrix_loops, counters, mapping.column_elements)
         columns = mapping.device.columns
         turn = turn_coordinates(mapping, counters)
         core = [turn.get(level.short, ZERO) for level in mapping.device.core_levels]
         if mapping.reduces_lanes:
+            # Of several entries the last is named, which is loaded last.
             slot = local_address(mapping.vector_loops, counters, lanes)
+            slot += mapping.columns_per_step - 1
             operands = [half + slot, local_address(mapping.result_loops, counters, 1)]
         else:
             element = local_address(mapping.vector_loops, counters, 1)

@@ -5,7 +5,7 @@ from typing import cast
 
 from xdsl.builder import ImplicitBuilder
 from xdsl.dialects import arith, tensor
-from xdsl.dialects.builtin import AffineMapAttr, AnyFloat, FloatAttr, TensorType, f32
+from xdsl.dialects.builtin import AffineMapAttr, AnyFloat, FloatAttr, IntegerType, TensorType, f32
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.dialects.linalg.attrs import IteratorType, IteratorTypeAttr
 from xdsl.ir import Block, BlockArgument, Region, SSAValue
@@ -24,17 +24,25 @@ def zeros(type_: TensorType[AnyFloat]) -> SSAValue:
 
 
 def product_sum(
-    contraction: Contraction, vector: SSAValue, matrix: SSAValue, result_type: TensorType[AnyFloat]
+    contraction: Contraction,
+    vector: SSAValue,
+    matrix: SSAValue,
+    result_type: TensorType[AnyFloat],
+    factor: float = 1.0,
 ) -> SSAValue:
     """sum(extf(vector) * extf(matrix)) in f32 from zero, at the implicit insertion point.
 
-    The operands' shapes need not be those of `contraction`: tiles have their own.
+    The operands' shapes need not be those of `contraction`: tiles have their own. A 1 in a matrix
+    of integers counts as `factor`.
     """
     init = zeros(result_type)
     element = [_element(vector), _element(matrix), f32]
     block = Block(arg_types=element)
     with ImplicitBuilder(block):
-        product = arith.MulfOp(extended(block.args[0]), extended(block.args[1]))
+        weight = extended(block.args[1])
+        if factor != 1:
+            weight = arith.MulfOp(weight, arith.ConstantOp(FloatAttr(factor, f32)).result).result
+        product = arith.MulfOp(extended(block.args[0]), weight)
         linalg.YieldOp(arith.AddfOp(block.args[2], product))
     rank = len(contraction.dims)
     accesses = (contraction.vector, contraction.matrix, contraction.result)
@@ -82,6 +90,8 @@ def cast_elements(value: SSAValue, element: AnyFloat) -> SSAValue:
 
 def extended(arg: BlockArgument) -> SSAValue:
     """`arg` as f32, at the implicit insertion point."""
+    if isinstance(arg.type, IntegerType):
+        return arith.SIToFPOp(arg, f32).result
     return arg if arg.type == f32 else arith.ExtFOp(arg, f32).result
 
 

@@ -13,6 +13,7 @@ from pim_opt.devices import Device, DeviceError, load_device
 from pim_opt.dialects.diagnostics import DiagnosticError, Place
 from pim_opt.dialects.iteration import Contraction
 from pim_opt.dialects.pim import KernelOp
+from pim_opt.dialects.pim.kernel_ops import CONTRACTION
 from pim_opt.dialects.schedule import AnySchedule, Schedule, ScheduleError, one_nest
 
 _Op = TypeVar("_Op", bound=Operation)
@@ -61,8 +62,19 @@ def origins_of(kernel: KernelOp) -> Origins:
 
 
 def lanes_of(kernel: KernelOp) -> int:
-    """Elements of the kernel's type in one DRAM column."""
-    return device_of(kernel).column_elements(str(element_of(kernel.inputs[0])))
+    """Elements in one DRAM column of the kernel's operands; of a contraction, of its matrix."""
+    operand = MATRIX if kernel.kind == CONTRACTION else 0
+    return lanes_in(device_of(kernel), kernel.inputs[operand])
+
+
+def lanes_in(device: Device, value: SSAValue) -> int:
+    """Elements of a tensor in one DRAM column."""
+    return device.column_elements(str(element_of(value)))
+
+
+def weight_factor(device: Device, matrix: SSAValue) -> float:
+    """What a 1 in a matrix counts as in the device's units."""
+    return device.weights.get(str(element_of(matrix)), 1.0)
 
 
 def shape_of(value: SSAValue | Attribute) -> tuple[int, ...]:

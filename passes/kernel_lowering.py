@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import cast
 
 from xdsl.builder import ImplicitBuilder
-from xdsl.dialects.builtin import MemRefType
-from xdsl.ir import Block, Operation, Region, SSAValue
+from xdsl.dialects.builtin import IntegerType, MemRefType
+from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.ir.affine import AffineExpr
 
 from pim_opt.devices import Device
@@ -35,7 +35,7 @@ from pim_opt.dialects.pim import (
 )
 from pim_opt.dialects.pim.program_ops import lies_with_host
 from pim_opt.passes.column_transfers import Transfer
-from pim_opt.passes.kernel_access import device_of, element_of, lanes_of, only_op_of, shape_of
+from pim_opt.passes.kernel_access import device_of, element_of, only_op_of, shape_of
 from pim_opt.passes.program_builder import ZERO, ProgramBuilder
 
 
@@ -56,13 +56,15 @@ class Lowering:
         return device_of(self.kernel)
 
     @property
-    def lanes(self) -> int:
-        return lanes_of(self.kernel)
-
-    @property
     def row_opener(self) -> str | None:
         """A command that opens its row in all banks and whose sums nobody reads."""
         return None
+
+    @property
+    def opener_operands(self) -> list[AffineExpr]:
+        """Index operands of that command: any that it can have."""
+        assert self.row_opener is not None, "who opens rows names the command"
+        return [ZERO] * len(self.device.commands[self.row_opener].operands)
 
     def compute(self, op: DistributeOp) -> None:
         """Emit the loop nests that end in `op`."""
@@ -85,17 +87,23 @@ class Lowering:
             case _:
                 raise DiagnosticError(f"'{op.name}' cannot be lowered to commands", op)
 
+    def stored(self, value: SSAValue) -> Attribute:
+        """The element type in which a value is held: sums that are in f32 as results are."""
+        element = element_of(value)
+        narrow = isinstance(element, IntegerType)
+        return element if narrow else element_of(self.kernel.outputs[0])
+
     def stage(
         self, value: SSAValue, shape: tuple[int, ...], number: float | None = None
     ) -> SSAValue:
-        """New host memory of `shape`, in the kernel's element type, for `value`.
+        """New host memory of `shape` for `value`.
 
         Args:
             value: what the memory is for.
             shape: of the memory.
             number: what is in all of it at first, if anything is.
         """
-        staging = StagingOp(MemRefType(element_of(self.kernel.outputs[0]), shape), number)
+        staging = StagingOp(MemRefType(self.stored(value), shape), number)
         self.builder.add(staging)
         self.memory[value] = staging.buffer
         return staging.buffer
@@ -129,7 +137,8 @@ class Lowering:
     ) -> None:
         """Carry a tensor to or from its place; `opener` opens its rows in all banks at once."""
         placement = cast(PlacementAttr, layout_of(placed)).data
-        transfer = Transfer(self.device, command, placement, shape_of(placed), self.lanes)
+        lanes = self.device.column_elements(str(self.stored(placed)))
+        transfer = Transfer(self.device, command, placement, shape_of(placed), lanes)
         with self.builder.spmd(transfer.nest.groups) as group:
             if opener is not None:
                 self._write_opened_rows(transfer, group, memory, opener)
@@ -145,7 +154,7 @@ class Lowering:
         Its sum goes to accumulators that have been read already and that no later command reads.
         """
         core = [ZERO] * len(self.device.core_levels)
-        operands = [ZERO] * len(self.device.commands[opener].operands)
+        operands = self.opener_operands
         columns = self.device.columns
         rows = -(-transfer.nest.columns // columns)
         with self.builder.repeat(rows) as row:

@@ -10,7 +10,7 @@ from pim_opt.devices import Device
 from pim_opt.dialects.diagnostics import DiagnosticError
 from pim_opt.dialects.pim import KernelOp, ProgramOp
 from pim_opt.dialects.schedule import AnySchedule, ScheduleError, check_covers
-from pim_opt.passes.kernel_access import device_of
+from pim_opt.passes.kernel_access import device_of, lanes_of
 from pim_opt.passes.kernel_classes import class_of
 from pim_opt.passes.kernel_program import lowered
 from pim_opt.sim.issue_order import broken_order
@@ -117,7 +117,7 @@ def _run(kernel: KernelOp, choice: Choice, *, check: bool) -> Choice:
     return replace(
         choice,
         result=replace(result, log=None),
-        energy_pj=issued_energy_pj(result, device),
+        energy_pj=issued_energy_pj(result, device, lanes_of(kernel)),
         rejected=broken,
     )
 
@@ -130,10 +130,10 @@ def _broken(program: ProgramOp, device: Device, result: Result, length: int | No
     return None if broken is None else str(broken)
 
 
-def issued_energy_pj(result: Result, device: Device) -> float:
-    """Picojoules of all commands that the simulator issued."""
+def issued_energy_pj(result: Result, device: Device, lanes: int) -> float:
+    """Picojoules of all commands that the simulator issued, on columns of so many elements."""
     rows = {name: n for name, n in result.commands.items() if device.commands[name].opens}
-    return energy_pj(device, result.commands, rows)
+    return energy_pj(device, result.commands, rows, lanes)
 
 
 def baseline(kernel: KernelOp) -> AnySchedule | None:

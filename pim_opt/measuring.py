@@ -10,7 +10,7 @@ from pim_opt.dialects.pim import KernelOp
 from pim_opt.dialects.schedule import AnySchedule
 from pim_opt.kinds import KINDS, kernel_text
 from pim_opt.parsing import make_context, parse_module
-from pim_opt.passes.kernel_access import MATRIX, element_of, kernels
+from pim_opt.passes.kernel_access import kernels, lanes_of
 from pim_opt.passes.kernel_classes import class_of
 from pim_opt.passes.kernel_program import lowered
 from pim_opt.passes.linalg_normalize import LinalgNormalizePass
@@ -83,9 +83,8 @@ def simulated(kernel: Kernel, schedule: AnySchedule) -> Result:
 
 def space_of(kernel: Kernel) -> ContractionSpace:
     """The space that the tuner searches for a kernel."""
-    op, device = outlined(kernel), load_device(kernel.device)
-    lanes = device.column_elements(str(element_of(op.inputs[MATRIX])))
-    return ContractionSpace(op.contraction, device, lanes)
+    op = outlined(kernel)
+    return ContractionSpace(op.contraction, load_device(kernel.device), lanes_of(op))
 
 
 def space_outcome(kernel: Kernel, drawn: Sequence[AnySchedule]) -> SpaceOutcome:

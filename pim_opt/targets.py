@@ -33,7 +33,7 @@ def print_trace(
             that length.
     """
     from pim_opt.dialects.diagnostics import DiagnosticError  # noqa: PLC0415
-    from pim_opt.passes.kernel_access import device_of, element_of  # noqa: PLC0415
+    from pim_opt.passes.kernel_access import device_of  # noqa: PLC0415
     from pim_opt.sim.length import LengthError  # noqa: PLC0415
     from pim_opt.sim.trace import write_trace  # noqa: PLC0415
 
@@ -42,10 +42,9 @@ def print_trace(
         if device.instructions:
             message = f'device "{device.name}" takes instructions instead of requests'
             raise DiagnosticError(message, kernel, hint="-t aim-trace writes them")
-        lanes = device.column_elements(str(element_of(kernel.inputs[0])))
         taken = None if kernel.length is None else length
         try:
-            write_trace(program, device, lanes, output, taken)
+            write_trace(program, device, output, taken)
         except LengthError as error:
             raise DiagnosticError(str(error), kernel) from error
 

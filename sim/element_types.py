@@ -11,11 +11,12 @@ _DTYPES: dict[str, np.dtype[Any]] = {
     "bf16": np.dtype(ml_dtypes.bfloat16),
     "f32": np.dtype(np.float32),
     "f64": np.dtype(np.float64),
+    "i8": np.dtype(np.int8),
 }
 
 
 def dtype_of(element: str) -> np.dtype[Any]:
-    """The NumPy type of float type `element` (MLIR's name).
+    """The NumPy type of element type `element` (MLIR's name).
 
     Raises:
         KeyError: no such type.

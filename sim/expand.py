@@ -4,7 +4,7 @@ A run holds commands of one `pim.issue` op as arrays, so that a program of milli
 passes through in blocks of bounded size and the cost per command is that of array arithmetic.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 from typing import cast
@@ -21,8 +21,16 @@ from pim_opt.sim.length import argument_values
 RUN_LIMIT = 1 << 15
 """Commands in one run at most, unless a single section of all groups has more."""
 
+LanesOf = Callable[[str], int]
+"""Per element type how many a column of data holds."""
+
 PADDING = -1
 """Element number of a lane that carries no element."""
+
+
+def one_lane(element: str) -> int:
+    """For those who look at commands and not at elements."""
+    return 1
 
 
 @dataclass(frozen=True)
@@ -78,10 +86,11 @@ def _columns(map_: AffineMap, dims: Sequence[Ints], count: int) -> Ints:
     return result
 
 
-def _elements(op: IssueOp, dims: Sequence[Ints], count: int, lanes: int) -> Ints | None:
+def _elements(op: IssueOp, dims: Sequence[Ints], count: int, lanes_of: LanesOf) -> Ints | None:
     if op.staging is None or op.element_map is None or op.lanes is None:
         return None
-    shape = cast(MemRefType[Attribute], op.staging.type).get_shape()
+    memory = cast(MemRefType[Attribute], op.staging.type)
+    shape, lanes = memory.get_shape(), lanes_of(str(memory.element_type))
     lane = np.arange(lanes)
     points = [dim[:, None] for dim in dims] + [lane[None, :]]
     flat = np.zeros((count, lanes), np.int64)
@@ -122,7 +131,7 @@ def _flat_counters(scope: _Scope) -> dict[SSAValue, Ints]:
     return {counter: values[keep] for counter, values in flat.items()}
 
 
-def _issue(op: IssueOp, scope: _Scope, lanes: int) -> Iterator[Run]:
+def _issue(op: IssueOp, scope: _Scope, lanes_of: LanesOf) -> Iterator[Run]:
     assert scope.group is not None, "pim.issue has a pim.spmd around it"
     flat = _flat_counters(scope)
     groups = flat[scope.group]
@@ -136,20 +145,23 @@ def _issue(op: IssueOp, scope: _Scope, lanes: int) -> Iterator[Run]:
         groups,
         _columns(op.address.data, dims, count),
         _columns(operand_map, dims, count),
-        _elements(op, dims, count, lanes),
+        _elements(op, dims, count, lanes_of),
     )
 
 
-def _repeat(op: RepeatOp, scope: _Scope, lanes: int) -> Iterator[Run | Operation]:
+def _repeat(op: RepeatOp, scope: _Scope, lanes_of: LanesOf) -> Iterator[Run | Operation]:
     count = op.trip_count
     if _issues_only_once(op.body.block) and scope.points * count <= RUN_LIMIT:
-        yield from _expand(op.body.block.ops, scope.with_axis(op.counter, count), lanes)
+        yield from _expand(op.body.block.ops, scope.with_axis(op.counter, count), lanes_of)
         return
     for i in range(count):
-        yield from _expand(op.body.block.ops, scope.with_counter(op.counter, np.asarray(i)), lanes)
+        inner = scope.with_counter(op.counter, np.asarray(i))
+        yield from _expand(op.body.block.ops, inner, lanes_of)
 
 
-def _expand(ops: Iterable[Operation], scope: _Scope, lanes: int) -> Iterator[Run | Operation]:
+def _expand(
+    ops: Iterable[Operation], scope: _Scope, lanes_of: LanesOf
+) -> Iterator[Run | Operation]:
     for op in ops:
         match op:
             case SpmdOp():
@@ -159,14 +171,14 @@ def _expand(ops: Iterable[Operation], scope: _Scope, lanes: int) -> Iterator[Run
                     group=op.counter,
                     points=count,
                 )
-                yield from _expand(op.body.block.ops, inner, lanes)
+                yield from _expand(op.body.block.ops, inner, lanes_of)
             case RepeatOp():
-                yield from _repeat(op, scope, lanes)
+                yield from _repeat(op, scope, lanes_of)
             case WhenOp():
                 inner = replace(scope, conditions=(*scope.conditions, op))
-                yield from _expand(op.body.block.ops, inner, lanes)
+                yield from _expand(op.body.block.ops, inner, lanes_of)
             case IssueOp():
-                yield from _issue(op, scope, lanes)
+                yield from _issue(op, scope, lanes_of)
             case _ if scope.conditions and not _holds_anywhere(scope):
                 pass
             case _:
@@ -178,12 +190,14 @@ def _holds_anywhere(scope: _Scope) -> bool:
     return any(len(values) for values in _flat_counters(scope).values())
 
 
-def expand(program: ProgramOp, lanes: int, length: int | None = None) -> Iterator[Run | Operation]:
+def expand(
+    program: ProgramOp, lanes_of: LanesOf, length: int | None = None
+) -> Iterator[Run | Operation]:
     """The program's commands in issue order; ops that are no commands come as they stand.
 
     Args:
         program: a verified program.
-        lanes: elements in a column of data.
+        lanes_of: gives the elements in a column of data, by their type.
         length: of this call, if the program takes one.
 
     Raises:
@@ -191,7 +205,7 @@ def expand(program: ProgramOp, lanes: int, length: int | None = None) -> Iterato
     """
     values = argument_values(program, length)
     scope = _Scope({argument: np.asarray(value) for argument, value in values.items()})
-    yield from _expand(program.body.block.ops, scope, lanes)
+    yield from _expand(program.body.block.ops, scope, lanes_of)
 
 
 def expand_nest(op: Operation) -> Iterator[Run]:
@@ -210,6 +224,6 @@ def expand_nest(op: Operation) -> Iterator[Run]:
         parent = parent.parent_op()
     if isinstance(parent, ProgramOp) and (length := parent.length_argument) is not None:
         scope = scope.with_counter(length, np.ones(1, np.int64))
-    for item in _expand([op], scope, lanes=1):
+    for item in _expand([op], scope, one_lane):
         if isinstance(item, Run):
             yield item

@@ -12,6 +12,7 @@ from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.ir.affine import AffineMap
 
 from pim_opt.devices import Device
+from pim_opt.devices.model import WEIGHT_BYTES
 from pim_opt.dialects.layout import PlacementAttr, layout_of
 from pim_opt.dialects.pim import (
     BarrierOp,
@@ -140,17 +141,14 @@ def run_program(
         LengthError: the program does not take that length.
         SimulationError: the program asks for what the hardware cannot do.
     """
-    elements = {str(cast(TensorType[Attribute], t).element_type) for t in program.inputs.types}
-    if len(elements) != 1:
-        raise SimulationError(f"operands of a program mix element types {sorted(elements)}")
-    machine = Machine(device, elements.pop())
+    machine = Machine(device, *_element_types(program))
     arguments: dict[SSAValue, Array] = dict(zip(program.body.block.args, inputs, strict=False))
     for argument, array in arguments.items():
         layout = layout_of(argument)
         if isinstance(layout, PlacementAttr):
             place(machine, store(array, layout.data))
     run = _Run(device, machine, {}, {})
-    for item in expand(program, device.column_elements(machine.element), length):
+    for item in expand(program, device.column_elements, length):
         run.step(item, arguments)
     yielded = cast(YieldOp, program.body.block.last_op)
     return Execution(
@@ -161,6 +159,18 @@ def run_program(
         run.host_additions,
         length,
     )
+
+
+def _element_types(program: ProgramOp) -> tuple[str, str]:
+    """The type that a program's results have, and that of its matrix, which may be narrower."""
+    result, *operands = (
+        str(cast(TensorType[Attribute], type_).element_type)
+        for type_ in (*program.outputs.types, *program.inputs.types)
+    )
+    others = set(operands) - {result}
+    if len(others) > 1 or not others <= WEIGHT_BYTES.keys():
+        raise SimulationError(f"operands of a program mix element types {sorted(set(operands))}")
+    return result, others.pop() if others else result
 
 
 @dataclass(frozen=True)
@@ -203,9 +213,14 @@ def _columns(storage: Array, index: tuple[Ints, ...], lanes: int) -> Array:
     return padded.reshape(len(chosen), columns, lanes)
 
 
+def _lanes(machine: Machine, tensor: PlacedTensor) -> int:
+    """Elements of a tensor in one column."""
+    return machine.device.column_bytes // tensor.storage.dtype.itemsize
+
+
 def place(machine: Machine, tensor: PlacedTensor) -> None:
     """Write a tensor to the DRAM rows of its placement, as it is before a program starts."""
-    lanes = machine.device.column_elements(machine.element)
+    lanes = _lanes(machine, tensor)
     banks = _banks(tensor.placement, machine.device)
     data = _columns(_by_hardware(tensor), banks.index, lanes).view(np.uint8)
     row, column = tensor.placement.row, tensor.placement.column
@@ -218,7 +233,7 @@ def fetch(machine: Machine, tensor: PlacedTensor) -> None:
     Raises:
         SimulationError: a column that holds elements was never written.
     """
-    lanes = machine.device.column_elements(machine.element)
+    lanes = _lanes(machine, tensor)
     banks = _banks(tensor.placement, machine.device)
     marks = store(np.ones(tensor.shape, np.bool_), tensor.placement)
     marked = _columns(_by_hardware(marks), banks.index, lanes)

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from pim_opt.devices import Device
 from pim_opt.devices.meaning import Assign, Meaning
 from pim_opt.dialects.pim import BarrierOp, ProgramOp
-from pim_opt.sim.expand import Run, expand
+from pim_opt.sim.expand import Run, expand, one_lane
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -145,7 +145,7 @@ def _program_stream(
     """The program's commands, and for each how many barriers of all groups come before it."""
     runs: list[Run] = []
     phase, phases = 0, [np.zeros(0, np.int64)]
-    for item in expand(program, 1, length):
+    for item in expand(program, one_lane, length):
         if isinstance(item, Run):
             runs.append(item)
             phases.append(np.full(len(item), phase))

@@ -236,8 +236,8 @@ def _mapping(distribution: DistributeOp) -> Mapping:
     kernel = distribution.kernel
     assert kernel.schedule is not None, "the verifier of pim.distribute has seen to it"
     device = load_device(kernel.device.data)
-    element = cast(TensorType[Attribute], kernel.inputs[0].type).element_type
-    lanes = device.column_elements(str(element))
+    element = cast(TensorType[Attribute], kernel.inputs[1].type).element_type
+    lanes = device.column_elements(str(element))  # Of the matrix, or of keys as of values.
     nests = bound_nests(kernel.computation, kernel.schedule.data, device, lanes)
     return nests[distribution.stage_number]
 

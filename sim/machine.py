@@ -8,7 +8,7 @@ that a register file lacks, data that nothing has written moved out as a result.
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
@@ -69,6 +69,9 @@ class _Action:
 
     command: Command
     element: str
+    """Of what registers hold."""
+    column_element: str
+    """Of the addressed columns."""
     groups: Ints
     """Shape (n, 1)."""
     cores: Ints
@@ -87,14 +90,18 @@ class Machine:
 
     Args:
         device: organisation, registers and commands.
-        element: element type of the data in DRAM, "f16" or another of the device's.
+        element: element type of what units compute on, "f16" or another of the device's.
+        weights: element type of the columns that computing commands read, if it is narrower.
         opens_rows: whether the controller opens the rows that commands need, as it does for
             request streams; otherwise a command to a row that is not open is refused.
     """
 
-    def __init__(self, device: Device, element: str, *, opens_rows: bool = True) -> None:
+    def __init__(
+        self, device: Device, element: str, weights: str | None = None, *, opens_rows: bool = True
+    ) -> None:
         self.device = device
         self.element = element
+        self.weights = weights or element
         self.memory = BankMemory(device)
         self.registers = {name: RegisterFile(r, device) for name, r in device.registers.items()}
         self.issued: Counter[str] = Counter()
@@ -166,6 +173,7 @@ class Machine:
         return _Action(
             command,
             self.element,
+            self._column_element(command, staging),
             run.groups[:, None],
             cores,
             span,
@@ -175,6 +183,13 @@ class Machine:
             run.elements,
             staging,
         )
+
+    def _column_element(self, command: Command, staging: NDArray[Any] | None) -> str:
+        """The type of what lies in the columns that a command addresses."""
+        if command.kind == "compute":
+            return self.weights
+        narrow = staging is not None and staging.dtype == dtype_of(self.weights)
+        return self.weights if narrow else self.element
 
     @staticmethod
     def _check_range(command: str, what: str, values: Ints, size: int) -> None:
@@ -290,12 +305,14 @@ class Machine:
 
     def _read_column(self, action: _Action) -> Value:
         data, written = self.memory.read(action.groups, action.cores, action.row, action.column)
-        lanes = data.view(dtype_of(action.element)).astype(np.float32)
+        lanes = data.view(dtype_of(action.column_element)).astype(np.float32)
+        if action.command.kind == "compute":
+            lanes *= np.float32(self.device.weights.get(action.column_element, 1.0))
         return Value(lanes, written)
 
     def _write_column(self, value: Value, action: _Action) -> None:
-        shape = (*action.cores.shape, self.device.column_elements(action.element))
-        lanes = np.broadcast_to(value.lanes, shape).astype(dtype_of(action.element))
+        shape = (*action.cores.shape, self.device.column_elements(action.column_element))
+        lanes = np.broadcast_to(value.lanes, shape).astype(dtype_of(action.column_element))
         self.memory.write(
             action.groups, action.cores, action.row, action.column, lanes.view(np.uint8)
         )
@@ -378,6 +395,9 @@ class Machine:
             lanes = file.values[action.groups, unit].reshape(*unit.shape, -1)
             return Value(lanes, np.asarray(file.valid[action.groups, unit].all(axis=-1)))
         entry = self._entry(name, file, ref, action)
+        count = self._entries_per_column(name, file, action)
+        if count > 1 and len(ref.indices) == 1:
+            return self._read_entries(name, ref, action, count)
         lanes = file.values[action.groups, unit, entry]
         valid = file.valid[action.groups, unit, entry]
         if len(ref.indices) == 2:
@@ -385,6 +405,23 @@ class Machine:
             self._check_range(name, f"lane of {ref.name}", lane, file.register.lanes)
             lanes = np.take_along_axis(lanes, lane[:, :, None], axis=2)
         return Value(lanes, valid)
+
+    def _entries_per_column(self, name: str, file: RegisterFile, action: _Action) -> int:
+        """Entries whose lanes meet those of the column that a command multiplies them by."""
+        if file.register.lanes == 1 or "column" not in self.device.meaning(name).reads:
+            return 1
+        return max(self.device.column_elements(action.column_element) // file.register.lanes, 1)
+
+    def _read_entries(self, name: str, ref: Ref, action: _Action, count: int) -> Value:
+        """So many entries, the one that is named the last, side by side."""
+        file = self.registers[ref.name]
+        first = action.operands[ref.indices[0]] - (count - 1)
+        self._check_range(name, f"entry of {ref.name}", first, file.register.entries)
+        unit = self._unit(file, action)[..., None]
+        index = (action.groups[..., None], unit, first[..., None] + np.arange(count))
+        values, valid = file.values[index], file.valid[index]
+        lanes = values.reshape(*values.shape[:2], -1)
+        return Value(lanes, np.asarray(valid.all(axis=-1)))
 
     def _write_register(self, name: str, assign: Assign, value: Value, action: _Action) -> None:
         file = self.registers[assign.target.name]
@@ -463,15 +500,12 @@ def _waves(action: _Action) -> list[_Action]:
 
 
 def _part(action: _Action, chosen: Ints) -> _Action:
-    return _Action(
-        action.command,
-        action.element,
-        action.groups[chosen],
-        action.cores[chosen],
-        action.span,
-        action.row[chosen],
-        action.column[chosen],
-        {name: values[chosen] for name, values in action.operands.items()},
-        None if action.elements is None else action.elements[chosen],
-        action.staging,
+    return replace(
+        action,
+        groups=action.groups[chosen],
+        cores=action.cores[chosen],
+        row=action.row[chosen],
+        column=action.column[chosen],
+        operands={name: values[chosen] for name, values in action.operands.items()},
+        elements=None if action.elements is None else action.elements[chosen],
     )

@@ -57,14 +57,19 @@ def has_static_shapes(function: func.FuncOp) -> bool:
 def small_integers(function: func.FuncOp, rng: np.random.Generator) -> list[Array]:
     """Arguments of -1, 0 and 1, half of them 0."""
     return _arguments(
-        function, rng, lambda shape: rng.integers(-1, 2, shape) * rng.integers(0, 2, shape)
+        function, rng, lambda shape, _: rng.integers(-1, 2, shape) * rng.integers(0, 2, shape)
     )
 
 
 def normal_values(function: func.FuncOp, rng: np.random.Generator) -> list[Array]:
-    """Arguments of normal distribution, scaled so that products summed over an axis stay near 1."""
+    """Arguments of normal distribution, scaled so that products summed over an axis stay near 1.
 
-    def draw(shape: tuple[int, ...]) -> Array:
+    Bytes are evenly distributed over all that they can be.
+    """
+
+    def draw(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+        if dtype == np.int8:
+            return rng.integers(-128, 128, shape)
         longest = max(shape, default=1)
         return rng.standard_normal(shape) / max(longest, 1) ** 0.25
 
@@ -72,9 +77,11 @@ def normal_values(function: func.FuncOp, rng: np.random.Generator) -> list[Array
 
 
 def _arguments(
-    function: func.FuncOp, rng: np.random.Generator, draw: Callable[[tuple[int, ...]], Array]
+    function: func.FuncOp,
+    rng: np.random.Generator,
+    draw: Callable[[tuple[int, ...], np.dtype[Any]], Array],
 ) -> list[Array]:
-    """Arguments that `draw` gives for their shapes; lengths are numbers that there can be."""
+    """Arguments that `draw` gives for shapes and types; lengths are numbers that there can be."""
     result: list[Array] = []
     lengths = length_arguments(function)
     for number, type_ in enumerate(function.function_type.inputs):
@@ -84,7 +91,8 @@ def _arguments(
         tensor = isinstance(type_, TensorType)
         shape = type_.get_shape() if tensor else ()
         element = cast(TensorType[Attribute], type_).element_type if tensor else type_
-        result.append(np.asarray(draw(shape)).astype(dtype_of_type(element)))
+        dtype = dtype_of_type(element)
+        result.append(np.asarray(draw(shape, dtype)).astype(dtype))
     return result
 
 

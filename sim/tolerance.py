@@ -166,11 +166,12 @@ def _length_axis(attention: Attention) -> tuple[int, ...]:
 def _contraction_bound(
     kernel: KernelOp, contraction: Contraction, inputs: Sequence[Array]
 ) -> tuple[Doubles, Doubles]:
-    exact = exact_contraction(contraction, inputs[0], inputs[1])
-    magnitude = exact_contraction(contraction, np.abs(inputs[0]), np.abs(inputs[1]))
+    factor = _weight_factor(kernel)
+    exact = exact_contraction(contraction, inputs[0], inputs[1]) * factor
+    magnitude = _magnitude(kernel, contraction, inputs)
     unit = unit_roundoff(str(kernel.outputs[0].type.element_type))
     integers = all(bool((array == np.round(array)).all()) for array in inputs)
-    if integers and magnitude.max(initial=0.0) <= 0.5 / unit:
+    if integers and magnitude.max(initial=0.0) <= 0.5 / unit * factor:
         return exact, np.zeros_like(exact)
     terms = contraction.extent(Role.REDUCTION)
     relative = terms * _accumulator_unit(kernel)
@@ -179,13 +180,25 @@ def _contraction_bound(
     return exact, bound * (1 + 2 * unit)
 
 
+def _magnitude(kernel: KernelOp, contraction: Contraction, inputs: Sequence[Array]) -> Doubles:
+    """Sums of the products' magnitudes, of the result's shape."""
+    vector, matrix = (np.abs(array.astype(np.float64)) for array in inputs)
+    return exact_contraction(contraction, vector, matrix) * _weight_factor(kernel)
+
+
+def _weight_factor(kernel: KernelOp) -> float:
+    """What a 1 in the matrix counts as in units."""
+    matrix = cast(TensorType[Attribute], kernel.inputs[1].type).element_type
+    return load_device(kernel.device.data).weights.get(str(matrix), 1.0)
+
+
 def _source_contraction_bound(
     kernel: KernelOp, contraction: Contraction, inputs: Sequence[Array]
 ) -> Doubles:
     _, bound = kernel_bound(kernel, inputs)
     if not bound.any():
         return bound
-    magnitude = exact_contraction(contraction, np.abs(inputs[0]), np.abs(inputs[1]))
+    magnitude = _magnitude(kernel, contraction, inputs)
     relative = 0.0
     if kernel.narrowed is not None:
         element = str(cast(TensorType[Attribute], kernel.inputs[0].type).element_type)
@@ -234,6 +247,6 @@ def _host_partials(kernel: KernelOp) -> int:
     if kernel.schedule is None:
         return 1
     device = load_device(kernel.device.data)
-    element = cast(TensorType[Attribute], kernel.inputs[0].type).element_type
+    element = cast(TensorType[Attribute], kernel.inputs[1].type).element_type
     lanes = device.column_elements(str(element))
     return Mapping(kernel.contraction, one_nest(kernel.schedule.data), device, lanes).host_partials

@@ -20,14 +20,13 @@ def addresses(run: Run, device: Device) -> Ints:
 
 
 def write_trace(
-    program: ProgramOp, device: Device, lanes: int, output: TextIO, length: int | None = None
+    program: ProgramOp, device: Device, output: TextIO, length: int | None = None
 ) -> None:
     """Write a program's requests in issue order; a barrier is one request per group.
 
     Args:
         program: a verified program for `device`.
         device: whose names the trace has.
-        lanes: elements in a column of data.
         output: where to write.
         length: of this call, if the program takes one.
 
@@ -36,7 +35,7 @@ def write_trace(
     """
     group_bytes = address_fields(device).group.step
     barrier = next(c.trace for c in device.commands.values() if c.kind == "barrier")
-    for item in expand(program, lanes, length):
+    for item in expand(program, device.column_elements, length):
         if isinstance(item, Run):
             name = device.commands[item.command].trace
             output.writelines(f"{name} {a:#011x}\n" for a in addresses(item, device).tolist())

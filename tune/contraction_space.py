@@ -15,10 +15,10 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from pim_opt.cost.rooms import inner_levels_of, passes_rows
+from pim_opt.cost.rooms import inner_levels_of, lane_modes, passes_rows
 from pim_opt.devices import Device
 from pim_opt.devices.model import ContractionMode, Level
-from pim_opt.dialects.iteration import Contraction, Role
+from pim_opt.dialects.iteration import Contraction
 
 Ints = NDArray[np.int64]
 
@@ -67,18 +67,14 @@ class ContractionSpace:
     kernel: Contraction
     device: Device
     lanes: int
-    """Elements of the kernel's type in one DRAM column."""
+    """Elements of the matrix in one DRAM column."""
 
     def lane_dims(self) -> Iterator[tuple[int, ContractionMode]]:
         """Dimensions that can run along the lanes, and the device's commands for it."""
-        modes = self.device.kernels.contraction
-        if modes is None:
-            return
-        for role, mode in ((Role.REDUCTION, modes.tree), (Role.OUTPUT, modes.broadcast)):
-            if mode is not None:
-                for dim in self.kernel.lane_dims:
-                    if self.kernel.dims[dim].role is role:
-                        yield dim, mode
+        for role, mode in lane_modes(self.device, self.lanes).items():
+            for dim in self.kernel.lane_dims:
+                if self.kernel.dims[dim].role is role:
+                    yield dim, mode
 
     @property
     def passes_rows(self) -> bool:

@@ -241,7 +241,7 @@ class _Search:
     def _nest_energies(self, mode: ContractionMode) -> Energies:
         """Energies of a mode; those of loads and moves are of one way of several."""
         load, move = next(iter(mode.load.values())), next(iter(mode.move.values()))
-        return energies(self.space.device, load, mode.multiply, move)
+        return energies(self.space.device, load, mode.multiply, move, self.space.lanes)
 
     def _variant(self, variant: Variant, bounds: _Spread, known: _Mode) -> None:
         places = self._places(variant)

@@ -136,10 +136,12 @@ class Distribution(NamedTuple):
     halves: int
     """Parts of the operand buffer; from 2 on, loads can run ahead."""
     move_room: int
-    load_lanes: int
+    load_lanes: float
     """Loop iterations over the vector that one column serves."""
     move_lanes: int
     """Loop iterations over the result that one moved column carries."""
+    columns_per_step: int
+    """Columns of the vector that a multiplication takes."""
     first_row: FirstRow
     around_cycles: float
     """Of the host's accesses before and after the nest."""
@@ -281,7 +283,9 @@ def _total(
     """The score of a kernel with this nest, and a trifle for every command of loads and moves."""
     loads = np.ceil(_needed(loops, d.in_vector, depths[0]) / d.load_lanes)
     moves = np.ceil(_needed(loops, d.in_result, depths[1]) / d.move_lanes)
-    traffic = Traffic(d.places.load, loads, d.places.move, moves, d.places.turns)
+    traffic = Traffic(
+        d.places.load, loads, d.places.move, moves, d.places.turns, d.columns_per_step
+    )
     columns = matrix_columns(loops, d.in_matrix, 0, len(loops))
     row_is_open = d.writes.all_banks and columns <= t.columns
     waits = 0.0 if row_is_open else 1.0

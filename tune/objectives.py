@@ -90,12 +90,19 @@ class NestWork(NamedTuple):
     """Rows of a group that stand open already."""
 
 
-def energies(device: Device, load: str, multiply: str, move: str) -> Energies:
-    """Picojoules of each command of a nest, and of a row that multiplications open."""
+def energies(device: Device, load: str, multiply: str, move: str, lanes: int) -> Energies:
+    """Picojoules of each command of a nest, and of a row that multiplications open.
+
+    Args:
+        device: with the commands.
+        load: brings a column of the vector.
+        multiply: takes a column of the matrix, with so many `lanes`.
+        move: takes results out.
+    """
     opener, _ = device.row_commands(device.commands[multiply].spans)
 
     def one(command: str) -> float:
-        return energy_pj(device, {command: 1}, {})
+        return energy_pj(device, {command: 1}, {}, lanes)
 
     row = energy_pj(device, {}, {opener: 1})
     return Energies(one(load), one(multiply), one(move), row)

@@ -12,7 +12,7 @@ from math import prod
 import numpy as np
 
 from pim_opt.cost.mapping import Mapping
-from pim_opt.cost.rooms import inner_levels_of
+from pim_opt.cost.rooms import inner_levels_of, lane_modes
 from pim_opt.devices import Device
 from pim_opt.devices.model import ContractionMode
 from pim_opt.dialects.iteration import Contraction, Role
@@ -44,7 +44,7 @@ def random_schedule(
     Args:
         kernel: the contraction to schedule.
         device: whose levels, buffers and commands bound the schedule.
-        column_elements: elements in one DRAM column.
+        column_elements: elements of the matrix in one DRAM column.
         rng: where the choices come from; the same state gives the same schedule.
         accept: what else a schedule must meet: a bound on the commands of its program, say.
 
@@ -66,15 +66,11 @@ def random_schedule(
 def _draws(
     kernel: Contraction, device: Device, column_elements: int, rng: np.random.Generator
 ) -> Iterator[Schedule]:
-    modes = device.kernels.contraction
-    if modes is None:
-        return
-    roles = [(Role.REDUCTION, modes.tree), (Role.OUTPUT, modes.broadcast)]
     choices = [
         (dim, mode)
-        for role, mode in roles
+        for role, mode in lane_modes(device, column_elements).items()
         for dim in kernel.lane_dims
-        if mode is not None and kernel.dims[dim].role is role
+        if kernel.dims[dim].role is role
     ]
     for _ in range(DRAWS_PER_SCHEDULE if choices else 0):
         lane_dim, mode = choices[rng.integers(len(choices))]

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from math import prod
 
 from pim_opt.cost.mapping import Mapping as KernelMapping
-from pim_opt.cost.rooms import inner_levels_of, result_room, vector_room
+from pim_opt.cost.rooms import inner_levels_of, lane_modes, result_room, vector_room
 from pim_opt.devices import Device
-from pim_opt.devices.model import ContractionKernels, ContractionMode
+from pim_opt.devices.model import ContractionMode
 from pim_opt.dialects.iteration import ROLES, AnyRole, Contraction, Dim, Role
 from pim_opt.dialects.schedule import LANE, TIME, Factor, Schedule, ScheduleError, Split
 
@@ -80,16 +80,13 @@ class _Planner:
         return dim == self.kernel.dims[self.lane_dim]
 
 
-def _lane_mode(
-    kernel: Contraction, device: Device, modes: ContractionKernels
-) -> tuple[int, ContractionMode]:
+def _lane_mode(kernel: Contraction, device: Device, lanes: int) -> tuple[int, ContractionMode]:
     """The dimension along the lanes and the commands: an adder tree, if there is one."""
-    if modes.tree is not None:
-        return kernel.with_role(Role.REDUCTION)[-1], modes.tree
-    outputs = kernel.with_role(Role.OUTPUT)
-    if modes.broadcast is None or not outputs:
-        raise ScheduleError(f'device "{device.name}" has no hand mapping for this contraction')
-    return outputs[-1], modes.broadcast
+    for role, mode in lane_modes(device, lanes).items():
+        dims = kernel.with_role(role)
+        if dims:
+            return dims[-1], mode
+    raise ScheduleError(f'device "{device.name}" has no hand mapping for this contraction')
 
 
 def rule_of_thumb(kernel: Contraction, device: Device, column_elements: int) -> Schedule:
@@ -100,7 +97,7 @@ def rule_of_thumb(kernel: Contraction, device: Device, column_elements: int) -> 
     before output blocks, as the device says.
 
     Args:
-        column_elements: elements in one DRAM column.
+        column_elements: elements of the matrix in one DRAM column.
 
     Raises:
         ScheduleError: the device has no hand mapping for contractions.
@@ -108,7 +105,7 @@ def rule_of_thumb(kernel: Contraction, device: Device, column_elements: int) -> 
     modes = device.kernels.contraction
     if modes is None:
         raise ScheduleError(f'device "{device.name}" has no hand mapping for contractions')
-    lane_dim, mode = _lane_mode(kernel, device, modes)
+    lane_dim, mode = _lane_mode(kernel, device, column_elements)
     inner_levels = inner_levels_of(device, mode)
     planner = _Planner(kernel, device, modes.hand_mapping, column_elements, lane_dim, inner_levels)
     reduction_target = "*".join(modes.hand_mapping[Role.REDUCTION][:1])

@@ -121,9 +121,9 @@ class Variant:
             for factor in self.factors(dim)
             if factor.levels not in [(summed,), (self.space.device.group_level.short,)]
         ]
-        axes = (tuple(pieces), (Piece(LOCAL, self.space.lanes),))
-        placement = Placement("places", axes)
-        return TransferLoops(self.space.device, command, placement, self.space.lanes)
+        lanes = self.space.device.vector_lanes
+        placement = Placement("places", (tuple(pieces), (Piece(LOCAL, lanes),)))
+        return TransferLoops(self.space.device, command, placement, lanes)
 
     # The loop nest
 
@@ -221,7 +221,7 @@ class Variant:
             rows,
             accesses.read_cycles + entering(self.space.device, self.mode) + written,
             accesses.row_hold(self.mode, self._move_command, rows=rows),
-            energy_pj(self.space.device, commands, activations),
+            energy_pj(self.space.device, commands, activations, self.space.lanes),
         )
 
     @property
@@ -243,7 +243,8 @@ class Variant:
         """What the search over time loops needs to know."""
         kernel, device, lanes = self.space.kernel, self.space.device, self.space.lanes
         operand = device.registers[self.mode.operand]
-        accumulators = device.registers[self.mode.accumulator].entries
+        vector_lanes, accumulator = device.vector_lanes, device.registers[self.mode.accumulator]
+        moves = self._places(self._move_command, self.sum_level)
         tree = kernel.dims[self.spread.lane_dim].role is Role.REDUCTION
         dims = range(len(kernel.dims))
         outer = [self._round_loop(dim) for dim in self._around]
@@ -260,11 +261,12 @@ class Variant:
             reduction=reduction,
             row=row,
             places=places,
-            load_room=operand.entries if tree else operand.entries * lanes,
+            load_room=operand.entries * vector_lanes // (lanes if tree else 1),
             halves=operand.halves,
-            move_room=accumulators if tree else accumulators // lanes,
-            load_lanes=1 if tree else lanes,
-            move_lanes=self._places(self._move_command, self.sum_level).elements if tree else 1,
+            move_room=accumulator.entries if tree else accumulator.entries // lanes,
+            load_lanes=vector_lanes / lanes if tree else float(lanes),
+            move_lanes=moves.elements if tree else 1,
+            columns_per_step=lanes // vector_lanes if tree else 1,
             first_row=first_row,
             around_cycles=around.cycles,
             row_hold=around.row_hold,
@@ -276,7 +278,8 @@ class Variant:
     def goal(self, objective: Objective, around_pj: float) -> Goal:
         """What the search makes small; `around_pj` is the energy of the host's accesses."""
         device, dims = self.space.device, range(len(self.space.kernel.dims))
-        one = energies(device, self.mode.load[self.travel], self.mode.multiply, self._move_command)
+        load, move = self.mode.load[self.travel], self._move_command
+        one = energies(device, load, self.mode.multiply, move, self.space.lanes)
         cores = [
             prod(f.size for f in self.factors(dim) if f.levels != (device.group_level.short,))
             * (self.space.lanes if dim == self.spread.lane_dim else 1)

@@ -48,7 +48,6 @@ class _Placing:
         self.mapping = attention_mapping_of(kernel)
         self.resident = resident_row
         self.rows = BankRows(self.mapping.device, streamed_row, kernel)
-        self.lanes = self.mapping.column_elements
 
     def place(self) -> None:
         """Replace the kernel's body."""
@@ -74,7 +73,7 @@ class _Placing:
             shares = self._share(second, vector, values, mapping.context)
             result_type = with_layout(plain(kernel.outputs[0].type), HostAttr())
             combined = CombineOp(self._require(shares, HostAttr()), result_type).result
-            end = PlacementAttr(self.rows.interleave(kernel.outputs[0], self.lanes))
+            end = PlacementAttr(self.rows.interleave(kernel.outputs[0]))
             stored = self._require(combined, end)
             YieldOp(UnbindOp(stored).result)
         kernel.detach_region(kernel.body)
@@ -108,7 +107,7 @@ class _Placing:
         """Where a streamed operand is when the kernel starts."""
         if self.kernel.start_of(number) == "host":
             return HostAttr()
-        return PlacementAttr(self.rows.interleave(argument, self.lanes))
+        return PlacementAttr(self.rows.interleave(argument))
 
     def _matrix(self, argument: SSAValue, stage: Mapping, number: int) -> SSAValue:
         """Keys or values where the cores read them."""

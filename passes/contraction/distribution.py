@@ -6,7 +6,7 @@ from xdsl.ir import Block, Region
 
 from pim_opt.dialects.pim import CombineOp, DistributeOp, KernelOp, YieldOp
 from pim_opt.passes.contraction_body import product_sum
-from pim_opt.passes.kernel_access import element_of, mapping_of, shape_of
+from pim_opt.passes.kernel_access import MATRIX, element_of, mapping_of, shape_of, weight_factor
 
 
 def distribute(kernel: KernelOp) -> None:
@@ -22,7 +22,8 @@ def distribute(kernel: KernelOp) -> None:
     # 1. The core's share of the sum, in f32.
     with ImplicitBuilder(core):
         result_tile = TensorType(f32, mapping.tile_shape(contraction.result))
-        YieldOp(product_sum(contraction, core.args[0], core.args[1], result_tile))
+        factor = weight_factor(mapping.device, kernel.inputs[MATRIX])
+        YieldOp(product_sum(contraction, core.args[0], core.args[1], result_tile, factor))
     # 2. All cores, then their partial sums.
     body = Block(arg_types=kernel.inputs.types)
     with ImplicitBuilder(body):

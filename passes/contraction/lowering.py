@@ -3,6 +3,8 @@
 from functools import cached_property
 from typing import cast
 
+from xdsl.ir.affine import AffineConstantExpr, AffineExpr
+
 from pim_opt.cost.mapping import Mapping
 from pim_opt.dialects.layout import PlacementAttr, layout_of
 from pim_opt.dialects.pim import DistributeOp, KernelOp
@@ -20,6 +22,12 @@ class _ContractionLowering(Lowering):
     @property
     def row_opener(self) -> str | None:
         return self.mapping.mode.multiply if self.mapping.schedule.rows == "all" else None
+
+    @property
+    def opener_operands(self) -> list[AffineExpr]:
+        # The entry of the vector comes first, and names those before it that are multiplied, too.
+        first = AffineConstantExpr(self.mapping.columns_per_step - 1)
+        return [first, *super().opener_operands[1:]]
 
     def compute(self, op: DistributeOp) -> None:
         if self.mapping.through_rows:

@@ -23,7 +23,6 @@ from pim_opt.passes.kernel_access import MATRIX, VECTOR, only_op_of
 
 def map_banks(kernel: KernelOp, mapping: Mapping, matrix_row: int, streamed_row: int) -> None:
     """Place the operands: the matrix from `matrix_row` on, streamed tensors from `streamed_row`."""
-    lanes = mapping.column_elements
     distribution = only_op_of(kernel, DistributeOp, "pim-distribute")
     rows = BankRows(mapping.device, streamed_row, kernel)
     needed = {
@@ -45,7 +44,7 @@ def map_banks(kernel: KernelOp, mapping: Mapping, matrix_row: int, streamed_row:
                     placed.append(BindOp(arg, start, resident=True).result)
                     continue
                 case "dram":
-                    lies = rows.interleave(arg, lanes)
+                    lies = rows.interleave(arg)
                     start = PlacementAttr(lies)
                     if number == MATRIX and mapping.in_place:
                         needed[number] = mapping.matrix_placement(lies.row)
@@ -66,7 +65,7 @@ def map_banks(kernel: KernelOp, mapping: Mapping, matrix_row: int, streamed_row:
         # 3. The result ends in DRAM, in host layout, or stays with the host.
         end: Attribute = HostAttr()
         if mapping.device.kernels.host.streams == "dram":
-            end = PlacementAttr(rows.interleave(kernel.outputs[0], lanes))
+            end = PlacementAttr(rows.interleave(kernel.outputs[0]))
         stored = RequireOp(combined, end).result
         YieldOp(UnbindOp(stored).result)
     kernel.detach_region(kernel.body)

@@ -16,7 +16,7 @@ from pim_opt.dialects.layout import (
 from pim_opt.dialects.pim import ArrangeOp, DistributeOp, KernelOp, YieldOp
 from pim_opt.dialects.pim.kernel_ops import plain
 from pim_opt.passes.bank_rows import BankRows
-from pim_opt.passes.kernel_access import from_dram, lanes_of, only_op_of
+from pim_opt.passes.kernel_access import from_dram, only_op_of
 
 
 def map_banks(
@@ -53,7 +53,7 @@ def _placed(
     elif arrange is None:
         return BindOp(arg, needed).result
     else:
-        place = PlacementAttr(rows.interleave(arg, lanes_of(kernel)))
+        place = PlacementAttr(rows.interleave(arg))
         start = RequireOp(BindOp(arg, place).result, HostAttr()).result
     if arrange is not None:
         type_ = with_layout(plain(arrange.result.type), HostAttr())

@@ -178,7 +178,7 @@ def element(op: IssueOp, values: list[int], lane: int) -> int:
 
 def flat(program: ProgramOp) -> Iterator[Command]:
     """The commands of the expanded program one by one."""
-    for item in expand(program, LANES):
+    for item in expand(program, lambda _: LANES):
         if isinstance(item, BarrierOp):
             yield ("barrier", 0, (), (), None)
         if isinstance(item, Run):

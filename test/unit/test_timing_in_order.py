@@ -193,7 +193,7 @@ def test_a_program_and_its_trace_take_the_same(device: str, tmp_path: Path) -> N
     (program,) = (op for op in module.walk() if isinstance(op, ProgramOp))
     path = tmp_path / "program.trace"
     with path.open("w") as file:
-        write_trace(program, target, 16, file)
+        write_trace(program, target, file)
     traced = simulate_trace(path, target)
     direct = simulate_program(program, target)
     assert (direct.cycles, direct.requests) == (traced.cycles, traced.requests)
