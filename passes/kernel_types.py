@@ -36,10 +36,26 @@ def _rounds_first(use: Operation, index: int, element: AnyFloat) -> bool:
     )
 
 
+def _never(result: SSAValue, element: AnyFloat) -> bool:
+    return False
+
+
 def choose_types(
-    inputs: Sequence[SSAValue], result: SSAValue, device: Device, narrow_to: str | None
+    inputs: Sequence[SSAValue],
+    result: SSAValue,
+    device: Device,
+    narrow_to: str | None,
+    may_round: Callable[[SSAValue, AnyFloat], bool] = _never,
 ) -> KernelTypes | str:
-    """The element types to offload with, or the reason why there are none."""
+    """The element types to offload with, or the reason why there are none.
+
+    Args:
+        inputs: what units compute on.
+        result: of the source.
+        device: whose units they are.
+        narrow_to: element type that f32 may be rounded to.
+        may_round: whether users of a wide result allow that it is rounded to the units' type.
+    """
     operands = {element_of(value) for value in inputs}
     outside = element_of(result)
     names = ", ".join(sorted(str(element) for element in operands))
@@ -51,7 +67,7 @@ def choose_types(
         if uses and all(_rounds_first(op, index, unit) for op, index in uses):
             users = tuple(dict.fromkeys(op for op, _ in uses if isinstance(op, linalg.GenericOp)))
             return KernelTypes(unit, unit, users)
-        if narrow_to == str(unit):
+        if narrow_to == str(unit) or may_round(result, unit):
             return KernelTypes(unit, outside)
         return (
             f'its {outside} result is used unrounded, and device "{device.name}" gives {unit};'

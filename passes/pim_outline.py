@@ -46,12 +46,14 @@ class PimOutlinePass(ModulePass):
     3. A result that all users round first is rounded by the kernel; with narrow-to, f32 operands
        are rounded before the kernel and its result is extended after it.
     4. What rounding the source allows is noted, for checks: rounded operands, a narrow accumulator.
-    5. A matrix that is an argument of the function, or a constant, is resident in PIM memory.
-    6. A sum is what units do that add up columns; else, of an argument, a contraction of it,
+    5. A matrix of floats that is made of int8 weights is those, where units take them; what scales
+       them scales the result instead.
+    6. A matrix that is an argument of the function, or a constant, is resident in PIM memory.
+    7. A sum is what units do that add up columns; else, of an argument, a contraction of it,
        streamed, with ones that the host holds.
-    7. Where units compute elementwise kernels, what they can do is split from what they cannot: a
+    8. Where units compute elementwise kernels, what they can do is split from what they cannot: a
        part of a body that needs fewer loops, and the summands of a sum.
-    8. Elementwise kernels are sums, differences, products and maxima with 0 of tensors, constants
+    9. Elementwise kernels are sums, differences, products and maxima with 0 of tensors, constants
        among them.
     """
 

@@ -1,5 +1,6 @@
 """Recognises contractions with few vectors among linalg ops, by structure and not by name."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -54,8 +55,18 @@ def unextended(value: SSAValue) -> SSAValue:
     return owner.input if isinstance(owner, arith.ExtFOp) else value
 
 
-def recognise(op: linalg.GenericOp) -> VectorProduct | str | None:
+def _none(value: SSAValue) -> bool:
+    return False
+
+
+def recognise(
+    op: linalg.GenericOp, is_matrix: Callable[[SSAValue], bool] = _none
+) -> VectorProduct | str | None:
     """The contraction that `op` is.
+
+    Args:
+        op: any generic.
+        is_matrix: whether an operand can be nothing else, however many rows the other has.
 
     Returns:
         The contraction; or, for a contraction that cannot be offloaded, the reason; or None for an
@@ -82,7 +93,8 @@ def recognise(op: linalg.GenericOp) -> VectorProduct | str | None:
     sizes = _sizes(maps[0].num_dims, axes, shapes)
     if sizes is None:
         return "a loop dimension indexes no operand"
-    return _with_vector(op, sizes, first, second, result)
+    fixed = [is_matrix(value) for value in op.inputs]
+    return _with_vector(op, sizes, first, second, result, fixed)
 
 
 def axes_of(map_: AffineMap) -> tuple[int | None, ...] | None:
@@ -116,13 +128,18 @@ def _with_vector(
     first: tuple[int | None, ...],
     second: tuple[int | None, ...],
     result: tuple[int | None, ...],
+    fixed: Sequence[bool],
 ) -> VectorProduct | str:
-    """The contraction with the operand as vector that has fewer rows of its own, or the first."""
+    """The contraction with the operand as vector that has fewer rows of its own, or the first.
+
+    But an operand that is `fixed` is the matrix.
+    """
     m = _rows(sizes, first, second, result)
     swapped = _rows(sizes, second, first, result)
-    swap = swapped < m
-    if min(m, swapped) > MOST_ROWS:
-        return f"it multiplies matrices (M = {min(m, swapped)}); M up to {MOST_ROWS} is offloaded"
+    swap = fixed[0] if fixed[0] != fixed[1] else swapped < m
+    rows = swapped if swap else m
+    if rows > MOST_ROWS:
+        return f"it multiplies matrices (M = {rows}); M up to {MOST_ROWS} is offloaded"
     vector, matrix = (second, first) if swap else (first, second)
     contraction = _contraction(sizes, vector, matrix, result)
     if isinstance(contraction, str):

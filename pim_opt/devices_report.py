@@ -48,6 +48,7 @@ def device_text(device: Device) -> str:
         f"  clock      {derived['clock_mhz']:g} MHz",
         f"  elements   {', '.join(device.elements)}",
         f"  host       round {', '.join(device.host_layout)}",
+        *(f"  weights    {name}, a 1 counts as {one:g}" for name, one in device.weights.items()),
         "  registers",
     ]
     for name, register in device.registers.items():

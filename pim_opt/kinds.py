@@ -52,33 +52,44 @@ class _Sum:
     inputs: tuple[tuple[str, ...], ...]
     """Loops along the axes of each input, x and w."""
     y: tuple[str, ...]
+    scaled: bool = False
+    """Whether w is in i8, and a third input s scales y."""
 
     def mlir(self) -> str:
-        """A function of the inputs in f16 that rounds y to f16."""
+        """A function of the inputs in f16, but for w of a scaled sum, that rounds y to f16."""
+        elements = dict(zip(("x", "w"), ("f16", "i8" if self.scaled else "f16"), strict=True))
         names = ("x", "w")[: len(self.inputs)]
-        types = [self._type(axes, "f16") for axes in self.inputs]
-        given = ", ".join(f"%{name} : {type_}" for name, type_ in zip(names, types, strict=True))
+        types = [self._type(a, elements[n]) for n, a in zip(names, self.inputs, strict=True)]
+        given = [f"%{name} : {type_}" for name, type_ in zip(names, types, strict=True)]
         maps = ", ".join(self._map(axes) for axes in (*self.inputs, self.y))
         kinds = ", ".join(f'"{self._kind(loop)}"' for loop in self.sizes)
         wide, narrow = self._type(self.y, "f32"), self._type(self.y, "f16")
         same = f"affine_map<({', '.join(self.y)}) -> ({', '.join(self.y)})>"
         parallel = ", ".join(['"parallel"'] * len(self.y))
+        scale, product = "", "%wide"
+        if self.scaled:
+            given.append(f"%s : {narrow}")
+            scale, product = "    %s1 = arith.extf %s0 : f16 to f32\n", "%scaled"
+            scale += "    %scaled = arith.mulf %wide, %s1 : f32\n"
+        scales = given[len(names) :]
+        read, scalars = "".join(", %s" for _ in scales), "".join(", %s0: f16" for _ in scales)
         return f"""
-func.func @{self.name}({given}) -> {narrow} {{
+func.func @{self.name}({", ".join(given)}) -> {narrow} {{
   %zero = arith.constant 0.0 : f32
   %empty = tensor.empty() : {wide}
   %init = linalg.fill ins(%zero : f32) outs(%empty : {wide}) -> {wide}
   %sum = linalg.generic {{indexing_maps = [{maps}], iterator_types = [{kinds}]}}
       ins({", ".join(f"%{name}" for name in names)} : {", ".join(types)}) outs(%init : {wide}) {{
-  ^bb0({", ".join(f"%{name}0: f16" for name in names)}, %acc: f32):
+  ^bb0({", ".join(f"%{name}0: {elements[name]}" for name in names)}, %acc: f32):
 {self._body(names)}
     linalg.yield %next : f32
   }} -> {wide}
   %out = tensor.empty() : {narrow}
-  %y = linalg.generic {{indexing_maps = [{same}, {same}], iterator_types = [{parallel}]}}
-      ins(%sum : {wide}) outs(%out : {narrow}) {{
-  ^bb0(%wide: f32, %old: f16):
-    %narrow = arith.truncf %wide : f32 to f16
+  %y = linalg.generic {{indexing_maps = [{", ".join([same] * (2 + len(scales)))}],
+      iterator_types = [{parallel}]}}
+      ins(%sum{read} : {", ".join([wide, *(narrow for _ in scales)])}) outs(%out : {narrow}) {{
+  ^bb0(%wide: f32{scalars}, %old: f16):
+{scale}    %narrow = arith.truncf {product} : f32 to f16
     linalg.yield %narrow : f16
   }} -> {narrow}
   func.return %y : {narrow}
@@ -87,6 +98,8 @@ func.func @{self.name}({given}) -> {narrow} {{
 
     def _body(self, names: Sequence[str]) -> str:
         lines = [f"%{name}1 = arith.extf %{name}0 : f16 to f32" for name in names]
+        if self.scaled:
+            lines[-1] = "%w1 = arith.sitofp %w0 : i8 to f32"
         if len(names) > 1:
             lines.append("%product = arith.mulf %x1, %w1 : f32")
         summand = "%product" if len(names) > 1 else "%x1"
@@ -108,6 +121,13 @@ def gemv(batch: int, heads: int, k: int, n: int) -> str:
     sizes = {"b": batch, "h": heads, "n": n, "k": k}
     x, w, y = ("b", "h", "k"), ("b", "h", "n", "k"), ("b", "h", "n")
     return _Sum("gemv", sizes, (x, w), y).mlir()
+
+
+def gemv_w8(batch: int, heads: int, k: int, n: int) -> str:
+    """y[b, h, n] = s[b, h, n] * sum over k of w[b, h, n, k] * x[b, h, k], where w is in int8."""
+    sizes = {"b": batch, "h": heads, "n": n, "k": k}
+    x, w, y = ("b", "h", "k"), ("b", "h", "n", "k"), ("b", "h", "n")
+    return _Sum("gemv_w8", sizes, (x, w), y, scaled=True).mlir()
 
 
 def gemm(m: int, k: int, n: int) -> str:
@@ -171,6 +191,11 @@ KINDS: dict[str, Kind] = {
     ),
     "gemm": Kind(("m", "k", "n"), gemm, "a matrix times few vectors (M up to 16)"),
     "gemv": Kind(("batch", "heads", "k", "n"), gemv, "a matrix times a vector for every head"),
+    "gemv-w8": Kind(
+        ("batch", "heads", "k", "n"),
+        gemv_w8,
+        "gemv with int8 weights and a scale for each output",
+    ),
     "gqa": Kind(
         ("batch", "heads", "kv_heads", "k", "n"),
         gqa,

@@ -16,13 +16,14 @@ from pim_opt.passes.kernel_access import element_of, shape_of
 from pim_opt.passes.kernel_types import FLOATS, KernelTypes
 from pim_opt.passes.offering import Offer, Refusal, Request
 from pim_opt.passes.recognise_elementwise import PointwiseOp, recognise_elementwise
+from pim_opt.passes.recognise_weights import weights_of
 
 
 def find_elementwise(op: linalg.GenericOp, request: Request) -> Offer | Refusal | None:
     """The kernel that `op` can become; why it does not; or None if it is not elementwise."""
     found = recognise_elementwise(op)
-    if found is None:
-        return None
+    if found is None or weights_of(op.results[0]) is not None:
+        return None  # Who multiplies by weights says what becomes of them.
     if request.device.kernels.elementwise is None:
         # Whatever else stands against it.
         found = f'device "{request.device_name}" has no elementwise commands'

@@ -25,16 +25,26 @@ class RandomContraction:
     result: tuple[int | None, ...]
     matrix_first: bool = False
     element: str = "f16"
+    weights: str | None = None
+    """The matrix's element type, if it is an integer that is converted to the others'."""
 
     def mlir(self) -> str:
         """A function that computes it, by one linalg.generic."""
-        v, m, r = (self._type(axes) for axes in (self.vector, self.matrix, self.result))
+        v, r = self._type(self.vector), self._type(self.result)
+        m = self._type(self.matrix, self.weights)
         inputs = [("%v", v, self.vector), ("%m", m, self.matrix)]
         if self.matrix_first:
             inputs.reverse()
         maps = [self._map(axes) for *_, axes in inputs] + [self._map(self.result)]
         kinds = ['"reduction"' if role == "reduction" else '"parallel"' for role in self.roles]
         t = self.element
+        converted, factor = "", "%b"
+        if self.weights is not None:
+            converted = f"    %w = arith.sitofp %b : {self.weights} to {t}\n"
+            factor = "%w"
+        scalars = f"%a: {t}, %b: {self.weights or t}"
+        if self.matrix_first:
+            scalars = f"%b: {self.weights or t}, %a: {t}"
         return f"""
 func.func @contraction(%v : {v}, %m : {m}) -> {r} {{
   %zero = arith.constant 0.0 : {t}
@@ -44,8 +54,8 @@ func.func @contraction(%v : {v}, %m : {m}) -> {r} {{
       indexing_maps = [{", ".join(maps)}],
       iterator_types = [{", ".join(kinds)}]}}
       ins({inputs[0][0]}, {inputs[1][0]} : {inputs[0][1]}, {inputs[1][1]}) outs(%init : {r}) {{
-  ^bb0(%a: {t}, %b: {t}, %acc: {t}):
-    %p = arith.mulf %a, %b : {t}
+  ^bb0({scalars}, %acc: {t}):
+{converted}    %p = arith.mulf %a, {factor} : {t}
     %s = arith.addf %acc, %p : {t}
     linalg.yield %s : {t}
   }} -> {r}
@@ -53,9 +63,9 @@ func.func @contraction(%v : {v}, %m : {m}) -> {r} {{
 }}
 """
 
-    def _type(self, axes: Sequence[int | None]) -> str:
+    def _type(self, axes: Sequence[int | None], element: str | None = None) -> str:
         sizes = (1 if dim is None else self.sizes[dim] for dim in axes)
-        return f"tensor<{''.join(f'{size}x' for size in sizes)}{self.element}>"
+        return f"tensor<{''.join(f'{size}x' for size in sizes)}{element or self.element}>"
 
     def _map(self, axes: Sequence[int | None]) -> str:
         loops = ", ".join(f"d{i}" for i in range(len(self.sizes)))

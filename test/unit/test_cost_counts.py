@@ -1,6 +1,7 @@
 """One account of work: the model counts the commands and rows that the program issues."""
 
 from math import prod
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,12 +15,13 @@ from pim_opt.cost.mapping import Mapping
 from pim_opt.devices import load_device
 from pim_opt.dialects.pim import KernelOp
 from pim_opt.dialects.schedule import ScheduleError
-from pim_opt.passes.kernel_access import origins_of
+from pim_opt.passes.kernel_access import MATRIX, lanes_of, origins_of
 from pim_opt.passes.kernel_program import lowered
 from pim_opt.sim.timing import simulate_program
 from pim_opt.tune.random_schedules import random_schedule
 
-LANES = 16
+W8 = str(Path(__file__).parents[2] / "examples" / "attacc-w8.yaml")
+"""A device whose units take int8 weights."""
 MOST_ITERATIONS = 300
 FEWER = settings().max_examples // 3
 """Examples of kernels that share most of their account with others."""
@@ -78,16 +80,33 @@ def test_sums_are_counted(name: str, batch: int, length: int, seed: int) -> None
     check_counts(kernel_of("red", (batch, length), device=name), seed)
 
 
+@settings(max_examples=FEWER)
+@given(
+    h=st.integers(1, 8),
+    n=st.integers(2, 200),
+    k=st.integers(1, 600),
+    start=st.sampled_from(["resident", "dram", "host"]),
+    seed=st.integers(0),
+)
+def test_columns_of_weights_are_counted(h: int, n: int, k: int, start: str, seed: int) -> None:
+    kernel = kernel_of("gemv-w8", (1, h, k, n), device=W8)
+    resident = start == "resident"
+    kernel.properties["resident"] = DenseArrayBase.from_list(i64, [MATRIX] if resident else [])
+    kernel.properties["origin"] = StringAttr("dram" if resident else start)
+    check_counts(kernel, seed)
+
+
 def check_counts(kernel: KernelOp, seed: int) -> None:
     """Compare a random schedule's estimate with what its program issues."""
     device = load_device(kernel.device.data)
     contraction, rng = kernel.contraction, np.random.default_rng(seed)
+    lanes = lanes_of(kernel)
     try:
-        schedule = random_schedule(contraction, device, LANES, rng, is_short)
+        schedule = random_schedule(contraction, device, lanes, rng, is_short)
     except ScheduleError:
         assume(False)
         raise
-    expected = estimate(Mapping(contraction, schedule, device, LANES), origins_of(kernel))
+    expected = estimate(Mapping(contraction, schedule, device, lanes), origins_of(kernel))
     _, program = lowered(kernel, schedule)
     result = simulate_program(program, device)
     counted = {command: number for command, number in expected.commands.items() if number}
