@@ -162,8 +162,8 @@ class KernelOp(IRDLOperation):
     need not read from DRAM, as constants."""
     schedule = opt_prop_def(ScheduleAttr)
     narrowed = opt_prop_def(UnitAttr)
-    """Operands of source and kernel differ by a rounding: from wider floats, as narrow-to allowed, or
-    of weights that the source scales."""
+    """Operands of source and kernel differ by a rounding: from wider floats, as narrow-to allowed,
+    or of weights that the source scales."""
     source_accumulator = opt_prop_def(AnyFloatConstr)
     """The type in which the source sums, where it is narrower than the kernel's f32."""
 
