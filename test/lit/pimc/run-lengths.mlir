@@ -24,8 +24,8 @@
 // CHECK-NEXT: results agree with the host's
 // JSON: "length": 17, "predicted_cycles": {{[0-9]+}}
 
-// ZERO: pim-length-argument.mlir:27:1: error: length 0; 'decode' takes 1 to 40 positions
-// MORE: pim-length-argument.mlir:27:1: error: length 41; 'decode' takes 1 to 40 positions
+// ZERO: pim-length-argument.mlir:28:1: error: length 0; 'decode' takes 1 to 40 positions
+// MORE: pim-length-argument.mlir:28:1: error: length 41; 'decode' takes 1 to 40 positions
 // NONE: run.mlir:19:1: error: nothing takes a length: there is no attention
 // NUMBER: error: argument --length: '1,two' is not a list of numbers N,..
 
