@@ -68,14 +68,14 @@ class _Scope:
     def with_counter(self, counter: SSAValue, values: Ints) -> "_Scope":
         return replace(self, counters={**self.counters, counter: values})
 
-    def with_axis(self, counter: SSAValue, count: int) -> "_Scope":
-        """All iterations of a loop at once, on a new axis just before the group's."""
+    def with_axis(self, counter: SSAValue, values: Ints) -> "_Scope":
+        """Some iterations of a loop at once, on a new axis just before the group's."""
         counters = {
-            other: values if other is self.group or values.ndim < 2 else values[..., None, :]
-            for other, values in self.counters.items()
+            other: before if other is self.group or before.ndim < 2 else before[..., None, :]
+            for other, before in self.counters.items()
         }
-        counters[counter] = np.arange(count)[:, None]
-        return replace(self, counters=counters, points=self.points * count)
+        counters[counter] = values[:, None]
+        return replace(self, counters=counters, points=self.points * len(values))
 
 
 def _columns(map_: AffineMap, dims: Sequence[Ints], count: int) -> Ints:
@@ -102,16 +102,19 @@ def _elements(op: IssueOp, dims: Sequence[Ints], count: int, lanes_of: LanesOf) 
     return np.where(inside, flat, PADDING)
 
 
-def _issues_only_once(block: Block) -> bool:
-    """Whether `block` is nothing but loops around a single `pim.issue`."""
+def _single_issues(block: Block) -> int | None:
+    """How often `block` issues, if it is nothing but loops around a single `pim.issue`."""
     ops = tuple(block.ops)
     match ops:
         case [IssueOp()]:
-            return True
-        case [RepeatOp() | WhenOp() as op]:
-            return _issues_only_once(op.body.block)
+            return 1
+        case [WhenOp() as op]:
+            return _single_issues(op.body.block)
+        case [RepeatOp() as op]:
+            inside = _single_issues(op.body.block)
+            return None if inside is None else op.trip_count * inside
         case _:
-            return False
+            return None
 
 
 def _flat_counters(scope: _Scope) -> dict[SSAValue, Ints]:
@@ -151,8 +154,14 @@ def _issue(op: IssueOp, scope: _Scope, lanes_of: LanesOf) -> Iterator[Run]:
 
 def _repeat(op: RepeatOp, scope: _Scope, lanes_of: LanesOf) -> Iterator[Run | Operation]:
     count = op.trip_count
-    if _issues_only_once(op.body.block) and scope.points * count <= RUN_LIMIT:
-        yield from _expand(op.body.block.ops, scope.with_axis(op.counter, count), lanes_of)
+    inside = _single_issues(op.body.block)
+    if inside is not None and scope.points * inside <= RUN_LIMIT:
+        # As many iterations at once that the loops inside become axes, too: else they would run
+        # around this one.
+        step = RUN_LIMIT // (scope.points * inside)
+        for first in range(0, count, step):
+            values = np.arange(first, min(first + step, count))
+            yield from _expand(op.body.block.ops, scope.with_axis(op.counter, values), lanes_of)
         return
     for i in range(count):
         inner = scope.with_counter(op.counter, np.asarray(i))

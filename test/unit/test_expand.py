@@ -193,6 +193,18 @@ def flat(program: ProgramOp) -> Iterator[Command]:
                 )
 
 
+@pytest.mark.parametrize("limit", [1, 4, 6, 1 << 15])
+def test_loops_that_do_not_fit_a_block_keep_their_order(limit: int) -> None:
+    block = Block()
+    builder = ProgramBuilder(block)
+    with builder.spmd(1), builder.repeat(2) as outer, builder.repeat(3) as inner:
+        builder.issue("C", [outer, inner, AffineConstantExpr(0)], [])
+    program = ProgramOp([], [], Region(block))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "RUN_LIMIT", limit)
+        assert list(flat(program)) == list(naive(program.body.block, {}, None))
+
+
 @settings(max_examples=settings().max_examples // 3)
 @given(st.data(), st.sampled_from([1, 4, 1 << 15]))
 def test_blocks_hold_what_single_commands_are(data: st.DataObject, limit: int) -> None:
