@@ -71,5 +71,7 @@ def mode_bound(rounds: int, columns: int, device: Device, mode: ContractionMode)
     switch += gap(device, opener, multiply) - interval
     rows = max(-(-columns // device.columns) - 1, 0) * switch
     cycles = float(rounds * interval + rows)
-    refresh = refresh_cycles(cycles, float(interval), refreshing_of(device, mode))
+    # A refresh that falls due where a row ends takes the place of opening the next one.
+    hidden = float(interval + (switch if rows else 0))
+    refresh = refresh_cycles(cycles, hidden, refreshing_of(device, mode))
     return Bound(float(rounds * interval), float(rows), refresh)

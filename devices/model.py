@@ -277,6 +277,11 @@ class Controller(_Struct, frozen=True):
         """Whether rows open for requests that are not at the head of their queue."""
         return self.policy != "dispatch"
 
+    @property
+    def awaits_host(self) -> bool:
+        """Whether what stands behind a barrier waits for the host's accesses before it."""
+        return self.policy != "dispatch"
+
 
 InstructionField = Literal[
     "opsize", "gpr", "mask", "mask_of_one", "channel", "bank", "row", "register", "value"

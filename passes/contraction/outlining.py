@@ -39,7 +39,7 @@ def find_contraction(op: linalg.GenericOp, request: Request) -> Offer | Refusal 
 
 def _offer(op: linalg.GenericOp, product: VectorProduct, request: Request) -> Offer | str:
     """The kernel of a product; or why there is none."""
-    reason = _reason(op, request, "contractions")
+    reason = _reason(op, request, "contractions") or _order_reason(product, request.device)
     if reason is not None:
         return reason
     weights = weights_of(product.matrix)
@@ -98,6 +98,16 @@ def _reason(op: linalg.GenericOp, request: Request, what: str) -> str | None:
     if constant_initial_value(op.outputs[0]) != 0:
         return "it adds to a value that is not zero"
     return None
+
+
+def _order_reason(product: VectorProduct, device: Device) -> str | None:
+    """Why units might multiply a matrix before it is there; None if they wait for it."""
+    if device.controller.awaits_host or is_argument(product.matrix):
+        return None
+    return (
+        f'device "{device.name}" does not wait until the host has written a matrix that it has'
+        " computed"
+    )
 
 
 def _lane_reason(contraction: Contraction, device: Device, lanes: int) -> str | None:
