@@ -429,7 +429,7 @@ class Mapping:
         """DRAM rows per bank that a placement of the vector or of results takes."""
         return -(-placement.extent(LOCAL) // (self.vector_lanes * self.device.columns))
 
-    @property
+    @cached_property
     def partial_digits(self) -> tuple[Digit, ...]:
         """Digits of reduction dimensions over hardware: each value is a partial sum of its own."""
         reductions = self.kernel.with_role(Role.REDUCTION)

@@ -6,6 +6,7 @@ Pure mathematics, no IR. Dimensions carry short names (`h`, `n`, `k`) for schedu
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from math import prod
 
 
@@ -144,7 +145,14 @@ class Contraction:
 
     def with_role(self, *roles: Role) -> tuple[int, ...]:
         """Numbers of the dimensions whose role is one of `roles`, ascending."""
+        if len(roles) == 1:  # Searches ask for these all the time.
+            return self._by_role.get(roles[0], ())
         return tuple(i for i, dim in enumerate(self.dims) if dim.role in roles)
+
+    @cached_property
+    def _by_role(self) -> dict[AnyRole, tuple[int, ...]]:
+        roles = {dim.role for dim in self.dims}
+        return {role: tuple(i for i, d in enumerate(self.dims) if d.role is role) for role in roles}
 
     @property
     def lane_dims(self) -> tuple[int, ...]:

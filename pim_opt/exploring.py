@@ -107,19 +107,15 @@ def _written(base: Device, values: Mapping[str, object], folder: Path) -> str:
 def _tuned(
     kernel: KernelShape, device: str, objective: Objective, top_k: int, records: Path | None
 ) -> TuneReport:
-    reports = list(
-        autotune(
-            kernel.kind,
-            shape=kernel.shape,
-            device=device,
-            objective=objective,
-            top_k=top_k,
-            records=records,
-        )
+    (report,) = autotune(
+        kernel.kind,
+        shape=kernel.shape,
+        device=device,
+        objective=objective,
+        top_k=top_k,
+        records=records,
     )
-    if len(reports) != 1:
-        raise failure(f"{kernel} becomes {len(reports)} kernels; expected one")
-    return reports[0]
+    return report
 
 
 def _explored(

@@ -21,6 +21,8 @@ class Kind:
     text: str
     divisors: tuple[str, ...] = ()
     """Sizes that only say how the one before them divides; a shape may leave them out."""
+    becomes: str | None = None
+    """The kind of kernel that all of it is, where parts of it could be kernels by themselves."""
 
     def completed(self, shape: Sequence[int], kv_heads: int | None = None) -> tuple[int, ...]:
         """The shape with the sizes that it leaves out: as many KV heads as heads, if not told."""
@@ -188,6 +190,7 @@ KINDS: dict[str, Kind] = {
         attention,
         "decode attention: scores, softmax and context of one query for every head",
         ("kv_heads",),
+        becomes="attention",
     ),
     "gemm": Kind(("m", "k", "n"), gemm, "a matrix times few vectors (M up to 16)"),
     "gemv": Kind(("batch", "heads", "k", "n"), gemv, "a matrix times a vector for every head"),
@@ -207,6 +210,7 @@ KINDS: dict[str, Kind] = {
         partial(attention, masked=True),
         "decode attention with a mask that is added to the scores, the same for all heads",
         ("kv_heads",),
+        becomes="attention",
     ),
     "red": Kind(("batch", "length"), red, "the sum of each of several vectors"),
     "va": _kind("va", 2, "arith.addf %a, %b", "the sum of two tensors"),

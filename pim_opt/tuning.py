@@ -190,6 +190,9 @@ def autotune(
         narrow_to=narrow_to,
         variable_length="true" if lengths else None,
     )
+    whole = None if sizes is None else KINDS[str(source)].becomes
+    if whole is not None and any(kernel.kind != whole for kernel in found):
+        raise failure(f'device "{device}" runs parts of {source} by themselves, not all of it')
     request = _Request(objective, top_k, schedule, records, tuple(lengths))
     for kernel in found:
         with diagnosed(name):

@@ -450,7 +450,7 @@ def test_finds_what_is_planted_in_a_legal_log(name: str) -> None:
 @pytest.mark.parametrize("name", device_names())
 def test_finds_every_wrong_row(name: str) -> None:
     device = msgspec.structs.replace(load_device(name), refresh=None)
-    entries = greedy_log(device, seed=2, length=200)
+    entries = greedy_log(device, seed=2, length=300)
     users = [i for i, entry in enumerate(entries) if device.commands[entry[1]].row]
     assert len(users) > 10
     for number in users:

@@ -1,5 +1,5 @@
-// RUN: pim-opt %s -p 'linalg-normalize,pim-outline{device=gddr6-aim-ref}' 2>&1 | filecheck %s
-// RUN: pim-opt %s -p 'linalg-normalize,pim-outline{device=gddr6-aim}' 2>&1 | filecheck %s --check-prefix=WAITS
+// RUN: pim-opt %s -p 'linalg-normalize,pim-outline{device=gddr6-aim-ref narrow-to=f16}' 2>&1 | filecheck %s
+// RUN: pim-opt %s -p 'linalg-normalize,pim-outline{device=gddr6-aim narrow-to=f16}' 2>&1 | filecheck %s --check-prefix=WAITS
 
 // CHECK: remark: contraction stays on the host: device "gddr6-aim-ref" does not wait until the host has written a matrix that it has computed
 // CHECK-NOT: pim.kernel

@@ -8,5 +8,5 @@
 // ONE: attacc
 // ONE: channel
 // ONE: MACAB {{ *}}PIM_MAC_AB {{ *}}acc[a] += lanes_sum(column * operand[s])
-// INSTRUCTIONS: AiM MAC_ABK {{ *}}opsize mask row {{ *}}MAC16 {{ *}}acc += lanes_sum(column * gb[s])
+// INSTRUCTIONS: AiM MAC_ABK {{ *}}opsize mask row {{ *}}MAC16 {{ *}}acc[a] += lanes_sum(column * gb[s])
 // INSTRUCTIONS: AiM EWADD {{ *}}opsize gpr gpr{{$}}

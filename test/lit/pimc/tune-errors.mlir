@@ -13,7 +13,7 @@
 // RUN: not pimc tune attention --shape 1,2,8,64 --length 65 --no-records 2>&1 | filecheck %s --check-prefix=LENGTH
 // RUN: not pimc tune gemv --shape 1,1,64,64 --length 5 --no-records 2>&1 | filecheck %s --check-prefix=NO-LENGTH
 
-// KIND: error: unknown kind 'gemmm'; known are attention, gemm, gemv, gqa, masked-attention, red
+// KIND: error: unknown kind 'gemmm'; known are attention, gemm, gemv, gemv-w8, gqa, masked-attention, red
 // SHAPELESS: error: kernel kind 'gemv' needs a shape: --shape batch,heads,k,n
 // SIZES: error: shape 1,2,3 has 3 sizes; gemv takes batch,heads,k,n
 // ZERO: error: n is 0; expected at least 1
