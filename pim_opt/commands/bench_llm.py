@@ -2,12 +2,11 @@
 
 import argparse
 import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pim_opt.commands.validate_cost import INTERRUPTED, add_sweep_arguments, sweep_options
+from pim_opt.commands.validate_cost import add_sweep_arguments, exit_code_of, sweep_options
 
 if TYPE_CHECKING:
     from pim_opt.evaluation.llm_rules import Rules
@@ -65,11 +64,7 @@ def execute(options: argparse.Namespace) -> int:
     except (DeviceError, OSError, ValueError) as error:
         raise failure(str(error)) from error
     print(markdown(bench))
-    for failed in bench.failed:
-        print(f"error: {failed}", file=sys.stderr)
-    if not bench.complete:
-        return INTERRUPTED
-    return 1 if bench.failed else 0
+    return exit_code_of(bench.failed, complete=bench.complete)
 
 
 def _rules(options: argparse.Namespace) -> "Rules":

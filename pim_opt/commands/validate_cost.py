@@ -77,6 +77,15 @@ def _positive(text: str) -> int:
     return int(text)
 
 
+def exit_code_of(failed: Sequence[str], *, complete: bool) -> int:
+    """The exit code of a sweep, whose errors are printed; one that was interrupted has its own."""
+    for message in failed:
+        print(f"error: {message}", file=sys.stderr)
+    if not complete:
+        return INTERRUPTED
+    return 1 if failed else 0
+
+
 def sweep_options(options: argparse.Namespace) -> "SweepOptions":
     """How to run, as the command line says."""
     from pim_opt.tune.sweep import SweepOptions  # noqa: PLC0415
